@@ -1,0 +1,51 @@
+package event
+
+// Source names the producer in every event.
+const Source = "tickstream"
+
+// Channels are the Redis channels and keys that AppV2 and tickstream share.
+type Channels struct {
+	Ticks           string // ticks in: one JSON object a message
+	RawTicks        string // optional second shape of ticks in
+	SessionStarted  string
+	SessionStopped  string
+	Health          string
+	Patterns        string
+	PatternsHigh    string // confidence >= 0.8
+	Indicators      string
+	AlertsIndicator string
+	AlertsCritical  string
+	Persistence     string
+	Errors          string
+
+	HeartbeatKey   string // Unix seconds as a decimal string
+	SessionKey     string // the current session as JSON, ours
+	HealthLeaseKey string // who publishes health on Redis, ours
+}
+
+// DefaultNamespace is the first word of AppV2's channels.
+const DefaultNamespace = "tickstock"
+
+// NewChannels returns the channels below a namespace; AppV2's is
+// [DefaultNamespace], and another one keeps a second installation on the same
+// Redis apart.
+func NewChannels(namespace string) Channels {
+	streaming := namespace + ":streaming:"
+	return Channels{
+		Ticks:           namespace + ":market:ticks",
+		RawTicks:        namespace + ".data.raw",
+		SessionStarted:  streaming + "session_started",
+		SessionStopped:  streaming + "session_stopped",
+		Health:          streaming + "health",
+		Patterns:        namespace + ":patterns:streaming",
+		PatternsHigh:    namespace + ":patterns:detected",
+		Indicators:      namespace + ":indicators:streaming",
+		AlertsIndicator: namespace + ":alerts:indicators",
+		AlertsCritical:  namespace + ":alerts:critical",
+		Persistence:     streaming + "persistence",
+		Errors:          namespace + ":errors",
+		HeartbeatKey:    namespace + ":producer:heartbeat",
+		SessionKey:      namespace + ":tickstream:session",
+		HealthLeaseKey:  namespace + ":tickstream:lease:health",
+	}
+}

@@ -1,0 +1,145 @@
+// Package lease elects one leader among processes by a key of a NATS
+// key-value bucket with a bucket-wide TTL.
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Config of a lease.
+type Config struct {
+	// Key names what is led, such as "health".
+	Key string
+	// Holder identifies this process among the candidates.
+	Holder string
+	// TTL is the bucket's: a holder that has not renewed for so long has lost
+	// the lease. At least 300 ms.
+	TTL time.Duration
+}
+
+// Lease is a candidacy. [Lease.Run] is its whole life.
+type Lease struct {
+	cfg    Config
+	bucket func(context.Context) (jetstream.KeyValue, error)
+	log    *slog.Logger
+}
+
+// New makes a candidacy. The bucket is looked up at each campaign, so that it
+// may come into being after the candidate.
+func New(cfg Config, bucket func(context.Context) (jetstream.KeyValue, error), log *slog.Logger) (*Lease, error) {
+	switch {
+	case cfg.Key == "" || cfg.Holder == "":
+		return nil, errors.New("lease: key and holder must be set")
+	case cfg.TTL < 300*time.Millisecond:
+		return nil, fmt.Errorf("lease %s: TTL is %v: give at least 300ms", cfg.Key, cfg.TTL)
+	}
+	return &Lease{cfg: cfg, bucket: bucket, log: log}, nil
+}
+
+// Run campaigns until ctx ends. Whenever it holds the lease it runs lead, whose
+// context ends when the lease is lost or ctx ends; lead must then return. Run
+// returns nil when ctx has ended, or the error that lead returned by itself.
+func (l *Lease) Run(ctx context.Context, lead func(context.Context) error) error {
+	retry := time.NewTicker(l.cfg.TTL / 6)
+	defer retry.Stop()
+	for {
+		if held, ok := l.acquire(ctx); ok {
+			if err := l.hold(ctx, held, lead); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-retry.C:
+		}
+	}
+}
+
+// tenure is a lease that is held: its bucket, the revision of the last renewal
+// and when that renewal was asked for.
+type tenure struct {
+	bucket   jetstream.KeyValue
+	revision uint64
+	renewed  time.Time
+}
+
+func (l *Lease) acquire(ctx context.Context) (*tenure, bool) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.TTL/2)
+	defer cancel()
+	bucket, err := l.bucket(ctx)
+	if err != nil {
+		return nil, false
+	}
+	asked := time.Now()
+	revision, err := bucket.Create(ctx, l.cfg.Key, []byte(l.cfg.Holder))
+	if err != nil {
+		// Held by another, or NATS is away: both mean to try again.
+		return nil, false
+	}
+	return &tenure{bucket: bucket, revision: revision, renewed: asked}, true
+}
+
+// hold runs lead and renews until either ends. The tenure counts from when a
+// renewal was asked for, so it ends here before it ends in the bucket.
+func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Context) error) error {
+	l.log.Debug("lease taken", "lease", l.cfg.Key, "holder", l.cfg.Holder)
+	leadCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- lead(leadCtx) }() // ends when leadCtx ends; received below on every path
+
+	renew := time.NewTicker(l.cfg.TTL / 4)
+	defer renew.Stop()
+	for {
+		select {
+		case err := <-done:
+			l.release(held)
+			return err
+		case <-ctx.Done():
+			err := <-done
+			l.release(held)
+			return err
+		case <-renew.C:
+			if l.renew(ctx, held) {
+				continue
+			}
+			l.log.Warn("lease lost", "lease", l.cfg.Key, "holder", l.cfg.Holder)
+			stop()
+			return <-done
+		}
+	}
+}
+
+// renew reports whether the lease is still held: refused means another has it,
+// unreachable means to try again until the TTL is nearly over.
+func (l *Lease) renew(ctx context.Context, held *tenure) bool {
+	deadline := held.renewed.Add(l.cfg.TTL * 3 / 4)
+	renewCtx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	asked := time.Now()
+	revision, err := held.bucket.Update(renewCtx, l.cfg.Key, []byte(l.cfg.Holder), held.revision)
+	if err == nil {
+		held.revision, held.renewed = revision, asked
+		return true
+	}
+	if _, refused := errors.AsType[*jetstream.APIError](err); refused || errors.Is(err, jetstream.ErrKeyExists) {
+		return false
+	}
+	return time.Now().Before(deadline)
+}
+
+// release gives the lease back at once, if it is still ours.
+func (l *Lease) release(held *tenure) {
+	ctx, cancel := context.WithTimeout(context.Background(), l.cfg.TTL/2)
+	defer cancel()
+	if err := held.bucket.Purge(ctx, l.cfg.Key, jetstream.LastRevision(held.revision)); err != nil {
+		l.log.Debug("lease left to expire", "lease", l.cfg.Key, "err", err)
+	}
+}

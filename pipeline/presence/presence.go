@@ -1,0 +1,168 @@
+// Package presence lets each running component say, in a NATS key-value bucket
+// with a TTL, that it runs and what only it can know. Who observes the system
+// sees a component that died or hangs by its silence.
+package presence
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The roles.
+const (
+	RoleBridge   = "bridge"
+	RolePipeline = "pipeline"
+	RoleHealth   = "health"
+)
+
+// Interval between two reports of a component.
+const Interval = 2 * time.Second
+
+// Report is what a component says of itself.
+type Report struct {
+	Role       string    `json:"role"`
+	Instance   string    `json:"instance"` // unique a process
+	Host       string    `json:"host"`
+	PID        int       `json:"pid"`
+	Version    string    `json:"version"`
+	StartedAt  time.Time `json:"started_at"`
+	ReportedAt time.Time `json:"reported_at"`
+	Usage      Usage     `json:"usage"`
+	Bridge     *Bridge   `json:"bridge,omitempty"`
+	Pipeline   *Pipeline `json:"pipeline,omitempty"`
+}
+
+// Usage is what the component's process uses.
+type Usage struct {
+	CPUPercent    float64 `json:"cpu_percent"` // of one core
+	MemoryBytes   uint64  `json:"memory_bytes"`
+	MemoryPercent float64 `json:"memory_percent"`
+	Threads       int     `json:"threads"`
+}
+
+// Bridge is what only a bridge knows. Counters start with its process.
+type Bridge struct {
+	Source           string           `json:"source"` // channel or stream
+	Subscribed       bool             `json:"subscribed"`
+	Subscriptions    int64            `json:"subscriptions"`      // how often it subscribed
+	FailedConnects   int64            `json:"failed_connects"`    // how often it could not
+	Gaps             int64            `json:"gaps"`               // how often a subscription was lost
+	Received         int64            `json:"received"`           // messages read from the source
+	Stored           int64            `json:"stored"`             // ticks acknowledged by JetStream
+	Rejected         map[string]int64 `json:"rejected"`           // by reason
+	Shed             int64            `json:"shed"`               // ticks given up because memory was full
+	QueuedTicks      int64            `json:"queued_ticks"`       // read and not yet acknowledged
+	QueuedBytes      int64            `json:"queued_bytes"`       // payload bytes of these
+	PublishFailures  int64            `json:"publish_failures"`   // batches that had to be tried again
+	PublishBlockedMs int64            `json:"publish_blocked_ms"` // since the last acknowledgement while ticks wait; 0 when none do
+}
+
+// Pipeline is what only a pipeline worker knows.
+type Pipeline struct {
+	Consumer string `json:"consumer"`
+	Consumed int64  `json:"consumed"` // messages since the process started
+}
+
+// Announcer reports one component for as long as it runs.
+type Announcer struct {
+	bucket func(context.Context) (jetstream.KeyValue, error)
+	report func() Report
+	log    *slog.Logger
+}
+
+// NewAnnouncer makes an announcer of what report returns at each [Interval].
+// The bucket is looked up when needed, so that it may come into being later.
+func NewAnnouncer(bucket func(context.Context) (jetstream.KeyValue, error), report func() Report, log *slog.Logger) *Announcer {
+	return &Announcer{bucket: bucket, report: report, log: log}
+}
+
+// Run reports at once, then at each interval, and takes the report back when
+// ctx ends. NATS being away is not an error: the silence is the message.
+func (a *Announcer) Run(ctx context.Context) error {
+	ticker := time.NewTicker(Interval)
+	defer ticker.Stop()
+	for {
+		if err := a.announce(ctx); err != nil && ctx.Err() == nil {
+			a.log.Debug("component report not stored", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			a.withdraw()
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (a *Announcer) announce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, Interval)
+	defer cancel()
+	bucket, err := a.bucket(ctx)
+	if err != nil {
+		return fmt.Errorf("open components bucket: %w", err)
+	}
+	report := a.report()
+	report.ReportedAt = time.Now().UTC()
+	value, err := json.Marshal(report)
+	if err != nil {
+		return fmt.Errorf("encode component report: %w", err)
+	}
+	if _, err := bucket.Put(ctx, key(report), value); err != nil {
+		return fmt.Errorf("store component report: %w", err)
+	}
+	return nil
+}
+
+func (a *Announcer) withdraw() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	bucket, err := a.bucket(ctx)
+	if err == nil {
+		err = bucket.Purge(ctx, key(a.report()))
+	}
+	if err != nil {
+		a.log.Debug("component report left to expire", "err", err)
+	}
+}
+
+func key(r Report) string { return r.Role + "." + r.Instance }
+
+// List returns the reports of all components that are present, by role and
+// start.
+func List(ctx context.Context, bucket jetstream.KeyValue) ([]Report, error) {
+	watcher, err := bucket.WatchAll(ctx, jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, fmt.Errorf("watch components bucket: %w", err)
+	}
+	defer func() { _ = watcher.Stop() }() // a failed unsubscribe has nothing to undo
+	var reports []Report
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("list components: %w", ctx.Err())
+		case entry, open := <-watcher.Updates():
+			if !open {
+				return nil, errors.New("list components: watcher closed")
+			}
+			if entry == nil {
+				slices.SortFunc(reports, func(a, b Report) int {
+					return cmp.Or(cmp.Compare(a.Role, b.Role), a.StartedAt.Compare(b.StartedAt))
+				})
+				return reports, nil
+			}
+			var report Report
+			if err := json.Unmarshal(entry.Value(), &report); err != nil {
+				return nil, fmt.Errorf("read component report %s: %w", entry.Key(), err)
+			}
+			reports = append(reports, report)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The key-value buckets.
+const (
+	// HealthBucket holds the latest health event and the current session.
+	HealthBucket = "tickstream_health"
+	// ComponentsBucket holds what each running component says of itself.
+	ComponentsBucket = "tickstream_components"
+	// LeasesBucket holds who leads: one key a role.
+	LeasesBucket = "tickstream_leases"
+	// CheckpointsBucket holds the pipeline's state by partition.
+	CheckpointsBucket = "tickstream_checkpoints"
+
+	// LatestHealthKey and CurrentSessionKey are the keys of [HealthBucket].
+	LatestHealthKey   = "latest"
+	CurrentSessionKey = "session"
+)
+
+const (
+	// LeaseTTL is how long a lease outlives its holder's last renewal.
+	LeaseTTL = 2 * time.Second
+	// ComponentTTL is how long a component counts as present after it last spoke.
+	ComponentTTL = 10 * time.Second
+)
+
+// A bucket-wide TTL, because an update of a key would drop the key's own.
+var buckets = []struct {
+	name        string
+	description string
+	ttl         time.Duration
+	storage     jetstream.StorageType
+}{
+	{HealthBucket, "latest health event and current session", 0, jetstream.FileStorage},
+	{ComponentsBucket, "what each running component says of itself", ComponentTTL, jetstream.MemoryStorage},
+	{LeasesBucket, "who leads, one key a role", LeaseTTL, jetstream.MemoryStorage},
+	{CheckpointsBucket, "pipeline state by partition", 0, jetstream.FileStorage},
+}
+
+func ensureBuckets(ctx context.Context, js jetstream.JetStream, replicas int, log *slog.Logger) error {
+	for _, bucket := range buckets {
+		want := jetstream.KeyValueConfig{
+			Bucket:      bucket.name,
+			Description: bucket.description,
+			TTL:         bucket.ttl,
+			Storage:     bucket.storage,
+			Replicas:    replicas,
+			History:     1,
+		}
+		kv, err := js.KeyValue(ctx, bucket.name)
+		if errors.Is(err, jetstream.ErrBucketNotFound) {
+			_, err = js.CreateKeyValue(ctx, want)
+			if err == nil {
+				log.Info("created bucket", "bucket", bucket.name, "replicas", replicas)
+				continue
+			}
+			if !errors.Is(err, jetstream.ErrBucketExists) {
+				return fmt.Errorf("create bucket %s: %w", bucket.name, err)
+			}
+			kv, err = js.KeyValue(ctx, bucket.name)
+		}
+		if err != nil {
+			return fmt.Errorf("look up bucket %s: %w", bucket.name, err)
+		}
+		status, err := kv.Status(ctx)
+		if err != nil {
+			return fmt.Errorf("read the status of bucket %s: %w", bucket.name, err)
+		}
+		if have := status.Config(); have.TTL == want.TTL && have.Replicas == want.Replicas {
+			continue
+		}
+		if _, err := js.UpdateKeyValue(ctx, want); err != nil {
+			return fmt.Errorf("update bucket %s: %w", bucket.name, err)
+		}
+		log.Info("updated bucket", "bucket", bucket.name, "ttl", bucket.ttl, "replicas", replicas)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package stream
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Subjects that name one thing each. The functions below make the others.
+const (
+	// HealthStatus carries each health event.
+	HealthStatus = "tickstock.health.status"
+	// HealthAlert carries critical alerts and their recovery.
+	HealthAlert = "tickstock.health.alert"
+	// HealthGap carries each interval in which the bridge was not subscribed.
+	HealthGap = "tickstock.health.gap"
+	// SessionStarted and SessionStopped carry the session's two events.
+	SessionStarted = "tickstock.session.started"
+	SessionStopped = "tickstock.session.stopped"
+
+	// ControlSessionStart and ControlSessionStop are request/reply subjects,
+	// outside every stream: an operator starts and stops a manual session.
+	ControlSessionStart = "tickstock.control.session.start"
+	ControlSessionStop  = "tickstock.control.session.stop"
+
+	// AllTicks filters every stored tick and no clock mark.
+	AllTicks = "tickstock.ticks.*.*"
+	// AllClockMarks filters every clock mark.
+	AllClockMarks = "tickstock.clock.*"
+	// AllRejects filters every reject.
+	AllRejects = "tickstock.rejects.*"
+)
+
+// Where publishers address ticks; the stream's transform adds the partition.
+const (
+	ticksPublished = "tickstock.ticks.*"
+	tickPrefix     = "tickstock.ticks."
+	clockPrefix    = "tickstock.clock."
+	barPrefix      = "tickstock.bars."
+	signalPrefix   = "tickstock.signals."
+	rejectPrefix   = "tickstock.rejects."
+)
+
+// TickSubject is where a tick of symbol is published.
+func TickSubject[S ~string | ~[]byte](symbol S) string {
+	return string(AppendSymbol(append(make([]byte, 0, len(tickPrefix)+len(symbol)+8), tickPrefix...), symbol))
+}
+
+// TickFilter matches the stored ticks of symbol in whichever partition.
+func TickFilter(symbol string) string { return tickPrefix + "*." + EncodeSymbol(symbol) }
+
+// PartitionFilters match the stored ticks and the clock marks of one partition.
+func PartitionFilters(partition int) []string {
+	p := strconv.Itoa(partition)
+	return []string{tickPrefix + p + ".*", clockPrefix + p}
+}
+
+// StoredTick is what the subject of a stored tick says.
+type StoredTick struct {
+	Partition int
+	Symbol    string
+}
+
+// ParseStoredTick reads the subject of a stored tick; ok is false for any
+// other subject.
+func ParseStoredTick(subject string) (StoredTick, bool) {
+	rest, ok := strings.CutPrefix(subject, tickPrefix)
+	if !ok {
+		return StoredTick{}, false
+	}
+	partition, token, ok := strings.Cut(rest, ".")
+	if !ok {
+		return StoredTick{}, false
+	}
+	p, err := strconv.Atoi(partition)
+	if err != nil || p < 0 {
+		return StoredTick{}, false
+	}
+	symbol, err := DecodeSymbol(token)
+	if err != nil {
+		return StoredTick{}, false
+	}
+	return StoredTick{Partition: p, Symbol: symbol}, true
+}
+
+// ClockSubject is where the clock mark of a partition is published.
+func ClockSubject(partition int) string { return clockPrefix + strconv.Itoa(partition) }
+
+// BarSubject is where closed bars of a timeframe ("1min") and symbol go.
+func BarSubject(timeframe, symbol string) string {
+	return barPrefix + timeframe + "." + EncodeSymbol(symbol)
+}
+
+// SignalSubject is where a result goes; kind is "indicator", "pattern" or
+// "alert", and name the indicator's, pattern's or alert's own.
+func SignalSubject(kind, name, symbol string) string {
+	return fmt.Sprintf("%s%s.%s.%s", signalPrefix, kind, EncodeSymbol(name), EncodeSymbol(symbol))
+}
+
+// RejectSubject is where refused input goes, by the reason of its refusal.
+func RejectSubject(reason string) string { return rejectPrefix + EncodeSymbol(reason) }
