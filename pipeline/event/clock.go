@@ -2,13 +2,13 @@ package event
 
 import "time"
 
-// ClockMark says on a partition of TICKS that event time has reached Time: the
-// source was being listened to and no tick older than Time less the allowed
-// lateness is still to be expected.
+// ClockMark says on a partition of TICKS that event time is complete up to
+// Time: the source was being listened to, and the allowed lateness is already
+// taken off.
 type ClockMark struct {
-	Type string `json:"type"`
+	Type string `json:"type"` // "clock_mark"
 	Time Time   `json:"time"`
 }
 
-// NewClockMark marks now.
-func NewClockMark(now time.Time) ClockMark { return ClockMark{Type: "clock_mark", Time: At(now)} }
+// NewClockMark marks that event time is complete up to t.
+func NewClockMark(t time.Time) ClockMark { return ClockMark{Type: "clock_mark", Time: At(t)} }

@@ -1,0 +1,110 @@
+package lease_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/tickstock/tickstream/pipeline/lease"
+	"github.com/tickstock/tickstream/pipeline/testbed"
+)
+
+const ttl = 600 * time.Millisecond
+
+func bucket(t *testing.T, js jetstream.JetStream) func(context.Context) (jetstream.KeyValue, error) {
+	t.Helper()
+	_, err := js.CreateOrUpdateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "leases", TTL: ttl, Storage: jetstream.MemoryStorage})
+	if err != nil {
+		t.Fatalf("create bucket: %v", err)
+	}
+	return func(ctx context.Context) (jetstream.KeyValue, error) { return js.KeyValue(ctx, "leases") }
+}
+
+func candidate(t *testing.T, js jetstream.JetStream, holder string) *lease.Lease {
+	t.Helper()
+	l, err := lease.New(lease.Config{Key: "role", Holder: holder, TTL: ttl}, bucket(t, js), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatalf("new lease: %v", err)
+	}
+	return l
+}
+
+func TestOneLeadsAtATimeAndAnotherTakesOver(t *testing.T) {
+	n := testbed.StartNATS(t)
+	var leading, terms atomic.Int32
+	cancels := map[string]context.CancelFunc{}
+	var current atomic.Value
+	var wg sync.WaitGroup
+	for _, name := range []string{"a", "b", "c"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancels[name] = cancel
+		l := candidate(t, n.JetStream(), name)
+		wg.Go(func() {
+			err := l.Run(ctx, func(ctx context.Context) error {
+				if leading.Add(1) > 1 {
+					t.Error("two lead at once")
+				}
+				terms.Add(1)
+				current.Store(name)
+				<-ctx.Done()
+				leading.Add(-1)
+				return nil
+			})
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+	for term := int32(1); term <= 3; term++ {
+		testbed.Eventually(t, 5*time.Second, "a leader", func(context.Context) bool { return terms.Load() == term && leading.Load() == 1 })
+		cancels[current.Load().(string)]()
+	}
+	wg.Wait()
+}
+
+func TestLeaseIsLostWithTheServerAndWonAgain(t *testing.T) {
+	n := testbed.StartNATS(t)
+	l := candidate(t, n.JetStream(), "a")
+	ctx, cancel := context.WithCancel(t.Context())
+	var won, lost atomic.Int32
+	done := make(chan error, 1)
+	go func() {
+		done <- l.Run(ctx, func(ctx context.Context) error {
+			won.Add(1)
+			<-ctx.Done()
+			lost.Add(1)
+			return nil
+		})
+	}()
+	testbed.Eventually(t, 5*time.Second, "the lease", func(context.Context) bool { return won.Load() == 1 })
+	n.Stop()
+	testbed.Eventually(t, 2*ttl, "the loss, within the TTL", func(context.Context) bool { return lost.Load() == 1 })
+	n.Start()
+	bucket(t, n.JetStream()) // a memory bucket does not survive its server
+	testbed.Eventually(t, 10*time.Second, "the lease again", func(context.Context) bool { return won.Load() == 2 })
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v", err)
+	}
+}
+
+func TestRunReturnsTheLeadersError(t *testing.T) {
+	n := testbed.StartNATS(t)
+	broken := errors.New("broken")
+	if err := candidate(t, n.JetStream(), "a").Run(t.Context(), func(context.Context) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("Run = %v, want the leader's error", err)
+	}
+}
+
+func TestNewRefusesBadConfig(t *testing.T) {
+	for _, cfg := range []lease.Config{{}, {Key: "k", TTL: ttl}, {Holder: "h", TTL: ttl}, {Key: "k", Holder: "h", TTL: time.Millisecond}} {
+		if _, err := lease.New(cfg, nil, slog.New(slog.DiscardHandler)); err == nil {
+			t.Errorf("New(%+v) succeeded", cfg)
+		}
+	}
+}

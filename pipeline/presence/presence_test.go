@@ -1,0 +1,47 @@
+package presence_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/testbed"
+)
+
+func TestComponentIsPresentWhileItRuns(t *testing.T) {
+	js := testbed.StartNATS(t).JetStream()
+	if _, err := stream.Ensure(t.Context(), js, stream.Config{}, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	bucket := func(ctx context.Context) (jetstream.KeyValue, error) {
+		return js.KeyValue(ctx, stream.ComponentsBucket)
+	}
+	kv, err := bucket(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reports, err := presence.List(t.Context(), kv); err != nil || len(reports) != 0 {
+		t.Fatalf("before: %v, %v; want none", reports, err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	announcer := presence.NewAnnouncer(bucket, func() presence.Report {
+		return presence.Report{Role: presence.RoleBridge, Instance: "b-1", Bridge: &presence.Bridge{Stored: 7}}
+	}, slog.New(slog.DiscardHandler))
+	go func() { done <- announcer.Run(ctx) }()
+	testbed.Eventually(t, 5*time.Second, "the component's report", func(ctx context.Context) bool {
+		reports, err := presence.List(ctx, kv)
+		return err == nil && len(reports) == 1 && reports[0].Bridge.Stored == 7 && time.Since(reports[0].ReportedAt) < time.Minute
+	})
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v", err)
+	}
+	if reports, err := presence.List(t.Context(), kv); err != nil || len(reports) != 0 {
+		t.Errorf("after a clean stop: %v, %v; want none", reports, err)
+	}
+}
