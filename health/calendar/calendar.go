@@ -62,7 +62,8 @@ type Day struct {
 	// EarlyClose is set on a day with shortened hours.
 	EarlyClose bool
 	// Reason names the holiday, the weekend day, or the occasion of the early
-	// close. Empty on an ordinary day.
+	// close. Empty on an ordinary day, unless an override file's open line
+	// gave it a name.
 	Reason string
 }
 

@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -51,23 +52,9 @@ func (d date) weekend() bool {
 	return w == time.Saturday || w == time.Sunday
 }
 
-func (d date) before(o date) bool {
-	if d.year != o.year {
-		return d.year < o.year
-	}
-	if d.month != o.month {
-		return d.month < o.month
-	}
-	return d.day < o.day
-}
+func (d date) before(o date) bool { return d.compare(o) < 0 }
 
-// compare orders dates, for slices.SortedFunc.
+// compare orders dates, as slices.SortedFunc wants it.
 func (d date) compare(o date) int {
-	switch {
-	case d.before(o):
-		return -1
-	case o.before(d):
-		return 1
-	}
-	return 0
+	return cmp.Or(cmp.Compare(d.year, o.year), cmp.Compare(d.month, o.month), cmp.Compare(d.day, o.day))
 }
