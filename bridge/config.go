@@ -1,0 +1,120 @@
+// Package bridge is the Redis side of tickstream: ticks in from AppV2's Redis,
+// in order and exactly once, into JetStream.
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/tick"
+)
+
+// SourceKind is how ticks are read from Redis.
+type SourceKind string
+
+// The kinds of source.
+const (
+	// PubSub reads a channel. What is published while the bridge is not
+	// subscribed is lost to it; the gap is measured and published.
+	PubSub SourceKind = "pubsub"
+	// Stream reads a Redis stream with a consumer group and loses nothing.
+	Stream SourceKind = "stream"
+)
+
+// Config of the [Ingress].
+type Config struct {
+	// Instance identifies this process. Required.
+	Instance string
+	// Source is how ticks are read. Defaults to PubSub.
+	Source SourceKind
+	// Channel is the Redis channel, or the key of the Redis stream. Defaults
+	// to AppV2's tick channel.
+	Channel string
+	// Group is the consumer group of a Redis stream. Defaults to "tickstream".
+	Group string
+	// Consumer is this bridge's name in the group; the same name after a
+	// restart takes up what was left. Defaults to "bridge".
+	Consumer string
+	// Field of a stream entry that holds the payload. Defaults to "data"; an
+	// entry with one field only needs no name.
+	Field string
+	// Limits of what counts as a tick.
+	Limits tick.Limits
+	// MaxQueueBytes bounds the ticks in memory that await JetStream. Beyond
+	// it a channel's oldest are shed and counted, and a stream is read no
+	// further. Defaults to 512 MiB.
+	MaxQueueBytes int64
+	// BatchSize is how many ticks share one acknowledgement at most, 1 to
+	// 1,000. Defaults to 500.
+	BatchSize int
+	// Lateness is how long after its event time a tick may still be expected;
+	// clock marks stay behind the clock by it. Defaults to 2 s.
+	Lateness time.Duration
+	// MarkInterval is the time between clock marks; one more follows each
+	// minute's end. Defaults to 5 s.
+	MarkInterval time.Duration
+	// SilenceTimeout is how long Redis may leave a ping unanswered before the
+	// subscription counts as lost. Defaults to 5 s.
+	SilenceTimeout time.Duration
+	// PublishTimeout bounds the wait for one acknowledgement. Defaults to 5 s.
+	PublishTimeout time.Duration
+	// DrainTimeout bounds how long a stop waits for what was read to be
+	// stored. Defaults to 30 s.
+	DrainTimeout time.Duration
+}
+
+func orDefault[T comparable](value *T, fallback T) {
+	var zero T
+	if *value == zero {
+		*value = fallback
+	}
+}
+
+func (c Config) withDefaults() Config {
+	orDefault(&c.Source, PubSub)
+	orDefault(&c.Channel, event.NewChannels(event.DefaultNamespace).Ticks)
+	orDefault(&c.Group, "tickstream")
+	orDefault(&c.Consumer, "bridge")
+	orDefault(&c.Field, "data")
+	orDefault(&c.MaxQueueBytes, 512<<20)
+	orDefault(&c.BatchSize, 500)
+	orDefault(&c.Lateness, 2*time.Second)
+	orDefault(&c.MarkInterval, 5*time.Second)
+	orDefault(&c.SilenceTimeout, 5*time.Second)
+	orDefault(&c.PublishTimeout, 5*time.Second)
+	orDefault(&c.DrainTimeout, 30*time.Second)
+	return c
+}
+
+// Validate says which setting is unusable and what to give instead.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var errs []error
+	if c.Instance == "" {
+		errs = append(errs, errors.New("instance is empty: give each bridge a name of its own"))
+	}
+	if c.Source != PubSub && c.Source != Stream {
+		errs = append(errs, fmt.Errorf("source is %q: give %q or %q", c.Source, PubSub, Stream))
+	}
+	if c.MaxQueueBytes < 1<<20 {
+		errs = append(errs, fmt.Errorf("max queue bytes is %d: give at least 1 MiB", c.MaxQueueBytes))
+	}
+	if c.BatchSize < 1 || c.BatchSize > 1000 {
+		errs = append(errs, fmt.Errorf("batch size is %d: give 1 to 1000, the server's limit", c.BatchSize))
+	}
+	if c.Lateness < 0 || c.Lateness > 10*time.Minute {
+		errs = append(errs, fmt.Errorf("lateness is %v: give 0 to 10m", c.Lateness))
+	}
+	if c.MarkInterval < time.Second {
+		errs = append(errs, fmt.Errorf("mark interval is %v: give at least 1s", c.MarkInterval))
+	}
+	if c.SilenceTimeout < 2*time.Second {
+		errs = append(errs, fmt.Errorf("silence timeout is %v: give at least 2s", c.SilenceTimeout))
+	}
+	if c.PublishTimeout < 100*time.Millisecond || c.DrainTimeout < 100*time.Millisecond {
+		errs = append(errs, errors.New("publish and drain timeout: give at least 100ms each"))
+	}
+	return errors.Join(errs...)
+}

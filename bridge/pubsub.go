@@ -1,0 +1,212 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/redis/go-redis/v9"
+)
+
+// pingInterval is how often a subscription is asked for a sign of life. Redis
+// answers a ping behind what it sent before, so an answer proves that all that
+// was published before the ping has been read.
+const pingInterval = time.Second
+
+// pubsub reads a Redis channel. The loop that reads does nothing else, because
+// Redis disconnects a subscriber that is slow.
+type pubsub struct {
+	client    redis.UniversalClient
+	cfg       Config
+	reportGap gapReporter
+	log       *slog.Logger
+
+	subscribed     atomic.Bool
+	subscriptions  atomic.Int64
+	failedConnects atomic.Int64
+	gaps           atomic.Int64
+	received       atomic.Int64
+
+	lastSign atomic.Int64 // Unix ns of the last message or pong
+
+	mu        sync.Mutex
+	began     time.Time // when this process subscribed first
+	earlierAt time.Time // until when an earlier bridge listened
+}
+
+var _ source = (*pubsub)(nil)
+
+func newPubSub(client redis.UniversalClient, cfg Config, reportGap gapReporter, log *slog.Logger) *pubsub {
+	return &pubsub{client: client, cfg: cfg, reportGap: reportGap, log: log}
+}
+
+// run subscribes, and subscribes again whenever the subscription ends.
+func (p *pubsub) run(ctx context.Context, into *queue) error {
+	wait := newBackoff()
+	var lost error
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := p.listen(ctx, into, lost, wait.Reset)
+		if ctx.Err() != nil {
+			break
+		}
+		if p.subscribed.Swap(false) {
+			p.gaps.Add(1)
+		} else {
+			p.failedConnects.Add(1)
+		}
+		if lost == nil || time.Since(began) > 10*time.Second {
+			p.log.Warn("not subscribed, trying again", "channel", p.cfg.Channel, "err", err)
+		}
+		lost = err
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait.NextBackOff()):
+		}
+	}
+	p.subscribed.Store(false)
+	return nil
+}
+
+// listen is the life of one subscription. It returns the error that ended it.
+func (p *pubsub) listen(ctx context.Context, into *queue, lost error, subscribed func()) error {
+	sub := p.client.Subscribe(ctx)
+	var pinger sync.WaitGroup
+	defer pinger.Wait()
+	closed := make(chan struct{})
+	defer close(closed)
+	defer func() { _ = sub.Close() }() // the connection is given up either way
+
+	if err := sub.Subscribe(ctx, p.cfg.Channel); err != nil {
+		return fmt.Errorf("subscribe to %s: %w", p.cfg.Channel, err)
+	}
+	reply, err := sub.ReceiveTimeout(ctx, p.cfg.SilenceTimeout)
+	if err != nil {
+		return fmt.Errorf("subscribe to %s: %w", p.cfg.Channel, err)
+	}
+	if confirmation, ok := reply.(*redis.Subscription); !ok || confirmation.Kind != "subscribe" {
+		return fmt.Errorf("subscribe to %s: Redis answered %v", p.cfg.Channel, reply)
+	}
+	now := time.Now()
+	if before := p.lastSign.Swap(now.UnixNano()); before != 0 {
+		p.reportGap(time.Unix(0, before), now, gapReason(lost))
+	} else {
+		p.reportDowntime(func() { p.began = now })
+	}
+	p.subscriptions.Add(1)
+	p.subscribed.Store(true)
+	subscribed()
+	p.log.Info("subscribed", "channel", p.cfg.Channel)
+
+	// Ends when closed is closed or ctx ends, and then ends the read below.
+	pinger.Go(func() { p.keepAlive(ctx, sub, closed) })
+	for {
+		reply, err := sub.Receive(ctx)
+		if err != nil {
+			return fmt.Errorf("read from %s: %w", p.cfg.Channel, err)
+		}
+		now := time.Now()
+		p.lastSign.Store(now.UnixNano())
+		switch reply := reply.(type) {
+		case *redis.Message:
+			p.received.Add(1)
+			into.put(message{payload: reply.Payload, receivedAt: now})
+		case *redis.Pong:
+			if asked, err := strconv.ParseInt(reply.Payload, 10, 64); err == nil && asked != 0 {
+				into.put(message{watermark: time.Unix(0, asked).Add(-p.cfg.Lateness), receivedAt: now})
+			}
+		case *redis.Subscription:
+			// go-redis connected anew by itself: something may be missed.
+			return fmt.Errorf("read from %s: connection was replaced", p.cfg.Channel)
+		}
+	}
+}
+
+// keepAlive pings, closes a subscription that does not answer, and closes it
+// when ctx ends so that its reader returns. A ping that carries the time asks
+// for a clock mark.
+func (p *pubsub) keepAlive(ctx context.Context, sub *redis.PubSub, closed <-chan struct{}) {
+	defer func() { _ = sub.Close() }()
+	marks := newMarkSchedule(p.cfg.MarkInterval, p.cfg.Lateness)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-closed:
+			return
+		case <-timer.C:
+		}
+		now := time.Now()
+		if now.Sub(time.Unix(0, p.lastSign.Load())) > p.cfg.SilenceTimeout {
+			return
+		}
+		payload := "0"
+		if marks.due(now) {
+			payload = strconv.FormatInt(now.UnixNano(), 10)
+		}
+		pingCtx, cancel := context.WithTimeout(ctx, pingInterval)
+		err := sub.Ping(pingCtx, payload)
+		cancel()
+		if err != nil {
+			return
+		}
+		timer.Reset(min(pingInterval, marks.untilNext(now)))
+	}
+}
+
+// settle has nothing to tell a channel.
+func (p *pubsub) settle(context.Context, []message) {}
+
+func (p *pubsub) state() sourceState {
+	return sourceState{
+		subscribed:     p.subscribed.Load(),
+		subscriptions:  p.subscriptions.Load(),
+		failedConnects: p.failedConnects.Load(),
+		gaps:           p.gaps.Load(),
+		received:       p.received.Load(),
+	}
+}
+
+// newBackoff waits 50 ms at first and 5 s at most, with jitter.
+func newBackoff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval = 50 * time.Millisecond
+	b.MaxInterval = 5 * time.Second
+	return b
+}
+
+// resume reports that no bridge listened between until and our beginning.
+func (p *pubsub) resume(until time.Time) {
+	p.reportDowntime(func() { p.earlierAt = until })
+}
+
+// reportDowntime reports the gap between an earlier bridge and this one once
+// both its ends are known, whichever comes first.
+func (p *pubsub) reportDowntime(learn func()) {
+	p.mu.Lock()
+	learn()
+	from, to := p.earlierAt, p.began
+	p.mu.Unlock()
+	if !from.IsZero() && to.After(from) {
+		p.reportGap(from, to, "no bridge was running")
+	}
+}
+
+// finish has nothing to tell a channel.
+func (p *pubsub) finish(context.Context) {}
+
+// gapReason says why nothing was read, in a few words.
+func gapReason(lost error) string {
+	if cause := errors.Unwrap(lost); cause != nil {
+		return cause.Error()
+	}
+	return "subscription ended"
+}

@@ -1,0 +1,118 @@
+package bridge_test
+
+import (
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/tickstock/tickstream/bridge"
+	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/testbed"
+)
+
+// newStreamBed is a bed whose source is a Redis stream.
+func newStreamBed(t *testing.T) *bed {
+	t.Helper()
+	b := newBed(t)
+	b.cfg.Source, b.cfg.Channel = bridge.Stream, b.redis.Channels.Ticks+":stream"
+	t.Cleanup(func() { b.pub.Del(t.Context(), b.cfg.Channel) })
+	return b
+}
+
+func (b *bed) add(field string, payloads ...string) {
+	b.Helper()
+	_, err := b.pub.Pipelined(b.Context(), func(p redis.Pipeliner) error {
+		for _, payload := range payloads {
+			p.XAdd(b.Context(), &redis.XAddArgs{Stream: b.cfg.Channel, Values: []any{field, payload}})
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatalf("add to the stream: %v", err)
+	}
+}
+
+func (b *bed) unacknowledged() int64 {
+	b.Helper()
+	pending, err := b.pub.XPending(b.Context(), b.cfg.Channel, "tickstream").Result()
+	if err != nil {
+		b.Fatalf("read what is pending: %v", err)
+	}
+	return pending.Count
+}
+
+func TestStreamEntriesAreAcknowledgedOnceStored(t *testing.T) {
+	b := newStreamBed(t)
+	payloads, want := traffic(3000)
+	b.add("data", payloads[:1000]...) // before the bridge exists
+	r := b.start(b.cfg)
+	b.add("data", payloads[1000:]...)
+	b.add("data", "no tick")
+	b.eventually("all stored", func() bool { return r.report().Stored == int64(len(payloads)) })
+	b.expectTicks(want)
+	b.eventually("all acknowledged, the reject too", func() bool { return b.unacknowledged() == 0 })
+}
+
+func TestStreamIsReadOnAfterARestart(t *testing.T) {
+	b := newStreamBed(t)
+	payloads, want := traffic(2000)
+	r := b.start(b.cfg)
+	b.add("data", payloads[:1000]...)
+	b.eventually("stored", func() bool { return r.report().Stored == 1000 })
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	b.add("data", payloads[1000:]...) // while no bridge runs
+	r = b.start(b.cfg)
+	b.eventually("all stored", func() bool { return r.report().Stored == 1000 })
+	b.expectTicks(want)
+	if gaps := b.stored(stream.Health, stream.HealthGap); len(gaps) != 0 {
+		t.Errorf("a stream has no gaps, got %s", gaps[0].Data())
+	}
+}
+
+// An entry that was stored, but whose acknowledgement Redis never got, is
+// given out again: to the same consumer's next life, long after the duplicate
+// window.
+func TestRedeliveredEntriesAreNotStoredTwice(t *testing.T) {
+	b := newStreamBed(t)
+	payloads, want := traffic(1000)
+	wire := testbed.NewWire()
+	r := b.startWith(b.cfg, b.redisOver(wire), b.nats.JetStream())
+	b.shortenDuplicateWindow()
+	b.add("data", payloads[:500]...)
+	b.eventually("stored", func() bool { return r.report().Stored == 500 })
+	b.eventually("acknowledged", func() bool { return b.unacknowledged() == 0 })
+
+	// From here on the bridge cannot acknowledge to Redis what it stores.
+	wire.RefuseWrites("xack")
+	b.add("data", payloads[500:]...)
+	b.eventually("all stored", func() bool { return r.report().Stored == 1000 })
+	wire.SetDown(true)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if left := b.unacknowledged(); left == 0 {
+		t.Fatal("nothing was left unacknowledged")
+	}
+	b.letDuplicateWindowPass()
+	r = b.start(b.cfg)
+	b.eventually("acknowledged", func() bool { return b.unacknowledged() == 0 })
+	b.expectTicks(want)
+}
+
+func TestEntryWithoutItsFieldIsRefused(t *testing.T) {
+	b := newStreamBed(t)
+	r := b.start(b.cfg)
+	if err := b.pub.XAdd(t.Context(), &redis.XAddArgs{Stream: b.cfg.Channel, Values: []any{"a", "1", "b", "2"}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.add("only", tickOf("AAPL", 1))
+	b.eventually("the tick of the only field", func() bool { return r.report().Stored == 1 })
+	b.eventually("the reject", func() bool { return len(b.stored(stream.Rejects)) == 1 })
+	reject := b.stored(stream.Rejects)[0]
+	if reason := reject.Headers().Get(event.HeaderRejectReason); reason != "field_missing" {
+		t.Errorf("reason = %q (%s)", reason, reject.Data())
+	}
+	b.eventually("acknowledged", func() bool { return b.unacknowledged() == 0 })
+}
