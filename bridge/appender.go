@@ -16,16 +16,18 @@ import (
 // appender appends batches to one stream, in order and exactly once, through
 // lost acknowledgements, reconnects and outages of any length.
 //
-// One batch is under way at a time, and it is atomic: the server stores all of
-// it or nothing. Whenever the outcome of a batch is unknown, the appender reads
-// the stream from where its last acknowledged batch ended and looks for the
-// batch's message ids there, so it depends on the duplicate window only for a
-// copy that the server has not yet looked at.
+// One batch is under way at a time, of a kind in which a message that is lost
+// ends the batch: nothing behind it is stored, so order holds over reconnects.
+// Whenever the outcome of a batch is unknown, the appender reads the stream
+// from where its last acknowledged batch ended and looks for the batch's
+// message ids there, so it depends on the duplicate window only for a copy that
+// the server has not yet looked at.
 type appender struct {
-	js      jetstream.JetStream
-	stream  string
-	timeout time.Duration
-	log     *slog.Logger
+	js         jetstream.JetStream
+	stream     string
+	durability Durability
+	timeout    time.Duration
+	log        *slog.Logger
 
 	looked    bool   // whether lastSeq is known
 	lastSeq   uint64 // all that is later may be ours
@@ -33,8 +35,8 @@ type appender struct {
 	waitSince atomic.Int64 // Unix ms since when a batch waits; 0 when none does
 }
 
-func newAppender(js jetstream.JetStream, stream string, timeout time.Duration, log *slog.Logger) *appender {
-	return &appender{js: js, stream: stream, timeout: timeout, log: log.With("stream", stream)}
+func newAppender(js jetstream.JetStream, stream string, durability Durability, timeout time.Duration, log *slog.Logger) *appender {
+	return &appender{js: js, stream: stream, durability: durability, timeout: timeout, log: log.With("stream", stream)}
 }
 
 // append stores all of msgs, each of which must carry a message id, or tries
@@ -87,25 +89,40 @@ func (a *appender) attempt(ctx context.Context, msgs *[]*nats.Msg, uncertain boo
 	return nil
 }
 
-// What one atomic batch may hold: the server's limit in messages, and in bytes
-// what it can take in without being held up.
 const (
-	maxBatchMessages = 1000
-	maxBatchBytes    = 4 << 20
+	// maxAtomicBatch is the server's limit in messages.
+	maxAtomicBatch = 1000
+	// maxBatch is how many messages go out before one acknowledgement of all is
+	// waited for.
+	maxBatch = 8192
+	// maxBatchBytes keeps a batch of large messages below what the server
+	// takes in without being held up.
+	maxBatchBytes = 4 << 20
 )
+
+// flow lets a fast batch have 4,000 messages on the way.
+var flow = jetstreamext.FastPublishFlowControl{Flow: 200, MaxOutstandingAcks: 20}
 
 // publishSome publishes the first of msgs as one batch and takes off what is
 // acknowledged.
 func (a *appender) publishSome(ctx context.Context, msgs *[]*nats.Msg) error {
+	limit := maxBatch
+	if a.durability == PowerSafe {
+		limit = maxAtomicBatch
+	}
 	n, bytes := 0, 0
-	for n < min(len(*msgs), maxBatchMessages) && (n == 0 || bytes+len((*msgs)[n].Data) <= maxBatchBytes) {
+	for n < min(len(*msgs), limit) && (n == 0 || bytes+len((*msgs)[n].Data) <= maxBatchBytes) {
 		bytes += len((*msgs)[n].Data)
 		n++
 	}
 	if n == 1 {
 		return a.publishEach(ctx, msgs, n)
 	}
-	ack, err := jetstreamext.PublishMsgBatch(ctx, a.js, (*msgs)[:n], jetstreamext.BatchFlowControl{})
+	publish := a.publishFast
+	if a.durability == PowerSafe {
+		publish = a.publishAtomic
+	}
+	ack, err := publish(ctx, (*msgs)[:n])
 	if isCode(err, jetstreamext.JSErrCodeBatchPublishDuplicateMsgID) {
 		// A copy of some of these got in since we looked: one by one, then.
 		return a.publishEach(ctx, msgs, n)
@@ -113,9 +130,39 @@ func (a *appender) publishSome(ctx context.Context, msgs *[]*nats.Msg) error {
 	if err != nil {
 		return fmt.Errorf("publish batch: %w", err)
 	}
-	a.lastSeq = ack.Sequence
+	a.lastSeq = max(a.lastSeq, ack.Sequence) // 0 where all were there already
 	*msgs = (*msgs)[n:]
 	return nil
+}
+
+// publishAtomic stores all or nothing; the server writes through to the disk
+// once for all.
+func (a *appender) publishAtomic(ctx context.Context, msgs []*nats.Msg) (*jetstreamext.BatchAck, error) {
+	return jetstreamext.PublishMsgBatch(ctx, a.js, msgs, jetstreamext.BatchFlowControl{}) //nolint:wrapcheck // by the caller
+}
+
+// publishFast stores as they come; the server ends the batch at a gap.
+func (a *appender) publishFast(ctx context.Context, msgs []*nats.Msg) (*jetstreamext.BatchAck, error) {
+	control := flow
+	control.AckTimeout = a.timeout
+	batch, err := jetstreamext.NewFastPublisher(a.js, control)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	last := len(msgs) - 1
+	for _, msg := range msgs[:last] {
+		if _, err := batch.AddMsg(msg); err != nil {
+			return nil, fmt.Errorf("add: %w", err)
+		}
+	}
+	ack, err := batch.CommitMsg(ctx, msgs[last])
+	if err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	if ack.BatchSize != uint64(len(msgs)) {
+		return nil, fmt.Errorf("commit: server counts %d of %d messages", ack.BatchSize, len(msgs))
+	}
+	return ack, nil
 }
 
 // publishEach publishes the first n of msgs in turn, and takes each off once it

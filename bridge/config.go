@@ -23,6 +23,20 @@ const (
 	Stream SourceKind = "stream"
 )
 
+// Durability is what an acknowledged tick survives. It chooses how ticks are
+// published; what it promises is kept by the server's sync_interval.
+type Durability string
+
+// The durabilities.
+const (
+	// ProcessSafe outlives a crash of every process. A power cut may cost what
+	// came within the server's sync_interval, by default two minutes.
+	ProcessSafe Durability = "process-safe"
+	// PowerSafe outlives a power cut where the server's sync_interval is
+	// always: ticks go in atomic batches, which share one write-through.
+	PowerSafe Durability = "power-safe"
+)
+
 // Config of the [Ingress].
 type Config struct {
 	// Instance identifies this process. Required.
@@ -46,9 +60,8 @@ type Config struct {
 	// it a channel's oldest are shed and counted, and a stream is read no
 	// further. Defaults to 512 MiB.
 	MaxQueueBytes int64
-	// BatchSize is how many ticks share one acknowledgement at most, 1 to
-	// 1,000. Defaults to 500.
-	BatchSize int
+	// Durability is what an acknowledged tick survives. Defaults to ProcessSafe.
+	Durability Durability
 	// Lateness is how long after its event time a tick may still be expected;
 	// clock marks stay behind the clock by it. Defaults to 2 s.
 	Lateness time.Duration
@@ -79,7 +92,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.Consumer, "bridge")
 	orDefault(&c.Field, "data")
 	orDefault(&c.MaxQueueBytes, 512<<20)
-	orDefault(&c.BatchSize, 500)
+	orDefault(&c.Durability, ProcessSafe)
 	orDefault(&c.Lateness, 2*time.Second)
 	orDefault(&c.MarkInterval, 5*time.Second)
 	orDefault(&c.SilenceTimeout, 5*time.Second)
@@ -98,11 +111,14 @@ func (c Config) Validate() error {
 	if c.Source != PubSub && c.Source != Stream {
 		errs = append(errs, fmt.Errorf("source is %q: give %q or %q", c.Source, PubSub, Stream))
 	}
+	if err := c.Limits.Validate(); err != nil {
+		errs = append(errs, err)
+	}
 	if c.MaxQueueBytes < 1<<20 {
 		errs = append(errs, fmt.Errorf("max queue bytes is %d: give at least 1 MiB", c.MaxQueueBytes))
 	}
-	if c.BatchSize < 1 || c.BatchSize > 1000 {
-		errs = append(errs, fmt.Errorf("batch size is %d: give 1 to 1000, the server's limit", c.BatchSize))
+	if c.Durability != ProcessSafe && c.Durability != PowerSafe {
+		errs = append(errs, fmt.Errorf("durability is %q: give %q or %q", c.Durability, ProcessSafe, PowerSafe))
 	}
 	if c.Lateness < 0 || c.Lateness > 10*time.Minute {
 		errs = append(errs, fmt.Errorf("lateness is %v: give 0 to 10m", c.Lateness))

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/redis/go-redis/v9"
+	"github.com/tickstock/tickstream/bridge"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
@@ -38,7 +39,21 @@ func (b *bed) redisOver(wire *testbed.Wire) redis.UniversalClient {
 // An acknowledgement that is lost for longer than the duplicate window must
 // not store its ticks twice.
 func TestLostAcksStoreNothingTwice(t *testing.T) {
-	b := newBed(t)
+	inEachDurability(t, testLostAcksStoreNothingTwice)
+}
+
+// inEachDurability runs a test for each way to publish.
+func inEachDurability(t *testing.T, test func(*testing.T, *bed)) {
+	for _, durability := range []bridge.Durability{bridge.ProcessSafe, bridge.PowerSafe} {
+		t.Run(string(durability), func(t *testing.T) {
+			b := newBed(t)
+			b.cfg.Durability = durability
+			test(t, b)
+		})
+	}
+}
+
+func testLostAcksStoreNothingTwice(t *testing.T, b *bed) {
 	wire := testbed.NewWire()
 	r := b.startWith(b.cfg, b.redis.Client(), jetStream(t, b.nats.Connect(nats.SetCustomDialer(dialer{wire}))))
 	b.shortenDuplicateWindow()

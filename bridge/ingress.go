@@ -60,10 +60,10 @@ func NewIngress(cfg Config, client redis.UniversalClient, js jetstream.JetStream
 		i.source = newPubSub(client, cfg, i.reportGap, log)
 	}
 	prefix := cfg.Instance + "."
-	i.rejecter = newRejecter(newAppender(js, stream.Rejects, cfg.PublishTimeout, log), cfg.Channel, prefix, i.source.settle, log)
+	i.rejecter = newRejecter(newAppender(js, stream.Rejects, cfg.Durability, cfg.PublishTimeout, log), cfg.Channel, prefix, i.source.settle, log)
 	i.publisher = &publisher{
 		cfg: cfg, queue: i.queue, decoder: decoder, rejecter: i.rejecter,
-		appender: newAppender(js, stream.Ticks, cfg.PublishTimeout, log),
+		appender: newAppender(js, stream.Ticks, cfg.Durability, cfg.PublishTimeout, log),
 		settle:   i.source.settle, prefix: prefix,
 	}
 	return i, nil

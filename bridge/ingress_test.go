@@ -26,8 +26,9 @@ func traffic(n int) (payloads []string, bySymbol map[string][]string) {
 	return payloads, bySymbol
 }
 
-func TestTicksAreStoredUnchangedAndInOrder(t *testing.T) {
-	b := newBed(t)
+func TestTicksAreStoredUnchangedAndInOrder(t *testing.T) { inEachDurability(t, testTicksAreStoredUnchangedAndInOrder) }
+
+func testTicksAreStoredUnchangedAndInOrder(t *testing.T, b *bed) {
 	r := b.start(b.cfg)
 	payloads, want := traffic(5000)
 	b.publish(payloads...)
@@ -92,8 +93,9 @@ func TestRefusedInputIsKeptWithItsReason(t *testing.T) {
 	}
 }
 
-func TestNothingIsLostWhileNATSIsAway(t *testing.T) {
-	b := newBed(t)
+func TestNothingIsLostWhileNATSIsAway(t *testing.T) { inEachDurability(t, testNothingIsLostWhileNATSIsAway) }
+
+func testNothingIsLostWhileNATSIsAway(t *testing.T, b *bed) {
 	r := b.start(b.cfg)
 	payloads, want := traffic(9000)
 	b.publish(payloads[:3000]...)
@@ -108,8 +110,9 @@ func TestNothingIsLostWhileNATSIsAway(t *testing.T) {
 	b.expectTicks(want)
 }
 
-func TestNothingIsLostOverRepeatedReconnects(t *testing.T) {
-	b := newBed(t)
+func TestNothingIsLostOverRepeatedReconnects(t *testing.T) { inEachDurability(t, testNothingIsLostOverRepeatedReconnects) }
+
+func testNothingIsLostOverRepeatedReconnects(t *testing.T, b *bed) {
 	nc := b.nats.Connect()
 	r := b.startWith(b.cfg, b.redis.Client(), jetStream(t, nc))
 	payloads, want := traffic(30_000)
@@ -230,7 +233,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 	}{
 		{func(c *bridge.Config) { c.Instance = "" }, "instance"},
 		{func(c *bridge.Config) { c.Source = "kafka" }, "source"},
-		{func(c *bridge.Config) { c.BatchSize = 1001 }, "batch size"},
+		{func(c *bridge.Config) { c.Durability = "safe" }, "durability"},
 		{func(c *bridge.Config) { c.MaxQueueBytes = 1 }, "max queue bytes"},
 		{func(c *bridge.Config) { c.Lateness = -time.Second }, "lateness"},
 		{func(c *bridge.Config) { c.MarkInterval = time.Millisecond }, "mark interval"},

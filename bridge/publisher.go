@@ -32,6 +32,7 @@ type publisher struct {
 	prefix     string // of message ids
 
 	next   uint64
+	rate   float64 // of messages stored, a second
 	stored atomic.Int64
 	held   atomic.Int64 // ticks taken and not yet stored
 	bytes  atomic.Int64 // of these
@@ -46,8 +47,10 @@ func (p *publisher) run(ctx context.Context) error {
 		t     tick.Tick
 	)
 	for {
+		p.giveWay(ctx)
+		began := time.Now()
 		var err error
-		batch, err = p.queue.take(ctx, batch[:0], p.cfg.BatchSize)
+		batch, err = p.queue.take(ctx, batch[:0], maxBatch)
 		if errors.Is(err, errQueueClosed) {
 			return nil
 		}
@@ -60,12 +63,6 @@ func (p *publisher) run(ctx context.Context) error {
 			m := &batch[i]
 			switch {
 			case m.isMark():
-				if len(msgs)+p.partitions > p.cfg.BatchSize && len(msgs) > 0 {
-					if err := p.store(ctx, msgs, kept); err != nil {
-						return err
-					}
-					msgs, kept, bytes = msgs[:0], kept[:0], 0
-				}
 				msgs = p.appendMarks(msgs, m.watermark)
 				continue
 			case m.refused != "":
@@ -91,6 +88,9 @@ func (p *publisher) run(ctx context.Context) error {
 		}
 		p.held.Store(0)
 		p.bytes.Store(0)
+		if len(batch) > 1000 { // fewer say more of the round trip
+			p.measure(len(batch), time.Since(began))
+		}
 	}
 }
 

@@ -143,6 +143,7 @@ func (c Config) definitions(partitions int) []jetstream.StreamConfig {
 	rejects.Description = "refused input: bytes, source, reason"
 	rejects.MaxBytes = c.RejectsMaxBytes
 	rejects.AllowAtomicPublish = true
+	rejects.AllowBatchPublish = true
 
 	return []jetstream.StreamConfig{ticks, bars, signals, health, rejects}
 }

@@ -22,8 +22,8 @@ const (
 // ErrDecimalSyntax is returned for text that is not one JSON number.
 var ErrDecimalSyntax = errors.New("not a JSON number")
 
-// ErrDecimalRange is returned for a number beyond ±[MaxDecimal], and for a
-// float that is not finite.
+// ErrDecimalRange is returned for a number beyond what 64 bits hold, that is
+// ±[MaxDecimal], and for a float that is not finite.
 var ErrDecimalRange = errors.New("out of the range of a decimal")
 
 // ParseDecimal reads a JSON number literal, an exponent form too. Decimals

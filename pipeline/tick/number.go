@@ -29,9 +29,10 @@ const (
 	mantissaDigits = 19
 	mantissaFull   = 1e18 // a mantissa from here on has all its digits
 
-	// exponentBound caps an exponent where nothing depends on it any more: far
-	// above what the digits of the longest payload could make up for.
-	exponentBound = 1 << 30
+	// exponentBound caps an exponent where nothing depends on it any more: above
+	// what the digits of the longest payload could make up for, and ten times it
+	// is still an int of 32 bits.
+	exponentBound = 1 << 27
 )
 
 var pow10 = [...]uint64{
@@ -147,7 +148,7 @@ func restOf(part, whole uint64) rest {
 }
 
 // scale is the magnitude × 10^places as an integer, rounded half to even;
-// false if that does not fit an int64.
+// false if that, under the number's sign, does not fit an int64.
 func (n number) scale(places int) (uint64, bool) {
 	exponent := n.exponent + places
 	if n.mantissa == 0 || exponent < -mantissaDigits {
@@ -174,7 +175,11 @@ func (n number) scale(places int) (uint64, bool) {
 	if left == restAboveHalf || left == restHalf && scaled&1 == 1 {
 		scaled++
 	}
-	return scaled, scaled <= math.MaxInt64
+	bound := uint64(math.MaxInt64)
+	if n.negative {
+		bound++
+	}
+	return scaled, scaled <= bound
 }
 
 // integerDigits is how many digits stand before the decimal point; zero or

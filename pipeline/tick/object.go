@@ -11,6 +11,10 @@ type object struct {
 	invalid   Fields // optional numbers that are no such number
 }
 
+// longestKey is the room that a known key takes when each of its bytes is
+// escaped.
+const longestKey = 6 * len("tick_volume")
+
 // scan reads the whole payload, an object that begins at p[i].
 func (o *object) scan(p []byte, i int, t *Tick) (end int, ok bool) {
 	i = skipSpace(p, i+1)
@@ -22,26 +26,21 @@ func (o *object) scan(p []byte, i int, t *Tick) (end int, ok bool) {
 		if i >= len(p) || p[i] != '"' {
 			return i, false
 		}
-		k, at := keyUnknown, i+1
-		room := len(p)-at >= keyRoom
-		if room {
-			var length int
-			k, length = keyAt((*[keyRoom]byte)(p[at:]))
-			at += length
+		at, escaped, ok := scanString(p, i)
+		if !ok {
+			return at, false
 		}
-		if k == keyUnknown {
-			var escaped bool
-			if at, escaped, ok = scanString(p, i); !ok {
-				return at, false
-			}
-			if escaped || !room {
-				k = keyOf(p[i+1:at-1], escaped)
-			}
-		}
+		key := p[i+1 : at-1]
 		if i = skipSpace(p, at); i >= len(p) || p[i] != ':' {
 			return i, false
 		}
-		if i, ok = o.scanMember(k, p, skipSpace(p, i+1), t); !ok {
+		i = skipSpace(p, i+1)
+		if escaped {
+			i, ok = o.scanEscaped(key, p, i, t)
+		} else {
+			i, ok = o.scanMember(key, p, i, t)
+		}
+		if !ok {
 			return i, false
 		}
 		if i = skipSpace(p, i); i < len(p) && p[i] == ',' {
@@ -56,42 +55,49 @@ func (o *object) scan(p []byte, i int, t *Tick) (end int, ok bool) {
 	}
 }
 
-// scanMember reads the value of k at p[i:].
-func (o *object) scanMember(k key, p []byte, i int, t *Tick) (end int, ok bool) {
-	switch k {
-	case keySymbol:
-		return o.symbol.scanText(p, i)
-	case keyTicker:
-		return o.ticker.scanText(p, i)
-	case keyPrice:
-		return o.scanPrice(p, i, t)
-	case keyVolume:
-		return o.volume.scanDecimal(p, i, &t.Volume)
-	case keyTimestamp:
-		return o.timestamp.scanTimestamp(p, i, &t.UnixNanos)
-	case keySource:
-		return o.source.scanText(p, i)
-	case keyEventType:
-		return o.kind.scanText(p, i)
-	case keyOpen:
-		return o.scanOptional(p, i, t, FieldOpen, &t.Open)
-	case keyHigh:
-		return o.scanOptional(p, i, t, FieldHigh, &t.High)
-	case keyLow:
-		return o.scanOptional(p, i, t, FieldLow, &t.Low)
-	case keyClose:
-		return o.scanOptional(p, i, t, FieldClose, &t.Close)
-	case keyAggregateVolume:
-		return o.scanOptional(p, i, t, FieldVolume, &t.AggregateVolume)
-	case keyVWAP:
-		return o.scanOptional(p, i, t, FieldVWAP, &t.VWAP)
-	case keyBid:
-		return o.scanOptional(p, i, t, FieldBid, &t.Bid)
-	case keyAsk:
-		return o.scanOptional(p, i, t, FieldAsk, &t.Ask)
-	default:
+func (o *object) scanEscaped(key, p []byte, i int, t *Tick) (end int, ok bool) {
+	if len(key) > longestKey {
 		return skipValue(p, i, 1)
 	}
+	var buf [longestKey]byte
+	return o.scanMember(unescape(buf[:0], key), p, i, t)
+}
+
+// scanMember reads the value of key at p[i:].
+func (o *object) scanMember(key, p []byte, i int, t *Tick) (end int, ok bool) {
+	switch string(key) {
+	case "symbol":
+		return o.symbol.scanText(p, i)
+	case "price":
+		return o.scanPrice(p, i, t)
+	case "volume":
+		return o.volume.scanDecimal(p, i, &t.Volume)
+	case "timestamp":
+		return o.timestamp.scanTimestamp(p, i, &t.UnixNanos)
+	case "source":
+		return o.source.scanText(p, i)
+	case "ticker":
+		return o.ticker.scanText(p, i)
+	case "event_type":
+		return o.kind.scanText(p, i)
+	case "tick_open":
+		return o.scanOptional(p, i, t, FieldOpen, &t.Open)
+	case "tick_high":
+		return o.scanOptional(p, i, t, FieldHigh, &t.High)
+	case "tick_low":
+		return o.scanOptional(p, i, t, FieldLow, &t.Low)
+	case "tick_close":
+		return o.scanOptional(p, i, t, FieldClose, &t.Close)
+	case "tick_volume":
+		return o.scanOptional(p, i, t, FieldVolume, &t.AggregateVolume)
+	case "tick_vwap":
+		return o.scanOptional(p, i, t, FieldVWAP, &t.VWAP)
+	case "bid":
+		return o.scanOptional(p, i, t, FieldBid, &t.Bid)
+	case "ask":
+		return o.scanOptional(p, i, t, FieldAsk, &t.Ask)
+	}
+	return skipValue(p, i, 1)
 }
 
 // scanPrice lets NaN and the infinities pass, which are not JSON but have a

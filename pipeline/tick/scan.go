@@ -105,6 +105,10 @@ func skipWord(p []byte, i int, word string) (end int, ok bool) {
 	return i + len(word), true
 }
 
+func startsWith(p []byte, i int, text string) bool {
+	return len(p)-i >= len(text) && string(p[i:i+len(text)]) == text
+}
+
 // scanString reads the string whose opening quote is p[i] and tells whether it
 // has escapes.
 func scanString(p []byte, i int) (end int, escaped, ok bool) {

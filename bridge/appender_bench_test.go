@@ -1,0 +1,45 @@
+package bridge
+
+import (
+	"log/slog"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/testbed"
+)
+
+// BenchmarkAppend stores batches of 1,000 ticks of 500 symbols in TICKS over a
+// loopback connection; an op is one tick.
+func BenchmarkAppend(b *testing.B) {
+	for _, durability := range []Durability{ProcessSafe, PowerSafe} {
+		b.Run(string(durability), func(b *testing.B) { benchmarkAppend(b, durability) })
+	}
+}
+
+func benchmarkAppend(b *testing.B, durability Durability) {
+	js := testbed.StartNATS(b).JetStream()
+	log := slog.New(slog.DiscardHandler)
+	if _, err := stream.Ensure(b.Context(), js, stream.Config{}, log); err != nil {
+		b.Fatal(err)
+	}
+	a := newAppender(js, stream.Ticks, durability, 10*time.Second, log)
+	payload := make([]byte, 110)
+	batch := make([]*nats.Msg, 0, 1000)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		msg := nats.NewMsg(stream.TickSubject("S" + strconv.Itoa(i%500)))
+		msg.Data = payload
+		msg.Header.Set(nats.MsgIdHdr, "b."+strconv.Itoa(i))
+		if batch = append(batch, msg); len(batch) == cap(batch) || i == b.N-1 {
+			if err := a.append(b.Context(), batch); err != nil {
+				b.Fatal(err)
+			}
+			batch = batch[:0]
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ticks/s")
+}

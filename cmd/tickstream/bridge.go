@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tickstock/tickstream/bridge"
+	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/tick"
+	"github.com/urfave/cli/v3"
+)
+
+const bridgeDescription = `Reads ticks from Redis and stores each in the TICKS stream exactly once, in the
+order of the source. What is no tick goes to REJECTS with its reason. Starts
+before or after Redis and NATS, and reconnects for ever. Run one at a time.`
+
+const categoryBridge = "Bridge"
+
+func bridgeCommand() *cli.Command {
+	return &cli.Command{
+		Name: "bridge", Category: categoryRun, Usage: "Run the bridge: ticks from Redis into JetStream",
+		Description: bridgeDescription,
+		Flags:       flags(natsFlags(defaultNATSURL), redisFlags(defaultRedisURL), bridgeFlags(30*time.Second), streamFlags()),
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			p, err := newProcess(cmd, presence.RoleBridge)
+			if err != nil {
+				return err
+			}
+			defer p.close()
+			roles, err := p.bridgeRoles(cmd)
+			if err != nil {
+				return err
+			}
+			return runRoles(ctx, roles)
+		},
+	}
+}
+
+func bridgeFlags(drain time.Duration) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "source", Sources: env("source"), Category: categoryBridge, Value: string(bridge.PubSub),
+			Usage: "`KIND` of source: pubsub (a channel, as AppV2 publishes) or stream (a Redis stream, which loses nothing while the bridge is away)"},
+		&cli.StringFlag{Name: "channel", Sources: env("channel"), Category: categoryBridge,
+			Usage: "`NAME` of the Redis channel or stream with ticks (default: the namespace's market:ticks)"},
+		&cli.StringFlag{Name: "group", Sources: env("group"), Category: categoryBridge, Value: "tickstream",
+			Usage: "consumer group `NAME` of a Redis stream"},
+		&cli.StringFlag{Name: "consumer", Sources: env("consumer"), Category: categoryBridge, Value: "bridge",
+			Usage: "this bridge's `NAME` in the consumer group"},
+		&cli.StringFlag{Name: "field", Sources: env("field"), Category: categoryBridge, Value: "data",
+			Usage: "`FIELD` of a Redis stream's entry that holds the tick"},
+		&cli.StringFlag{Name: "queue-bytes", Sources: env("queue-bytes"), Category: categoryBridge, Value: "512MiB",
+			Usage: "`SIZE` of memory for ticks that await JetStream; beyond it the oldest are shed and counted"},
+		&cli.StringFlag{Name: "durability", Sources: env("durability"), Category: categoryBridge, Value: string(bridge.ProcessSafe),
+			Usage: "`PROMISE` of an acknowledged tick: process-safe, or power-safe for a server with sync_interval: always"},
+		&cli.DurationFlag{Name: "lateness", Sources: env("lateness"), Category: categoryBridge, Value: 2 * time.Second,
+			Usage: "how long after its event time a tick is still expected (`DURATION`)"},
+		&cli.DurationFlag{Name: "max-future", Sources: env("max-future"), Category: categoryBridge, Value: time.Minute,
+			Usage: "how far ahead of the clock a tick may be (`DURATION`)"},
+		&cli.DurationFlag{Name: "drain-timeout", Sources: env("drain-timeout"), Category: categoryBridge, Value: drain,
+			Usage: "how long a stop waits for JetStream to take what was read (`DURATION`)"},
+	}
+}
+
+// bridgeRoles are the ingress and its presence.
+func (p *process) bridgeRoles(cmd *cli.Command) ([]role, error) {
+	streams, err := streamConfigOf(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return p.bridgeRolesWith(cmd, streams)
+}
+
+func (p *process) bridgeRolesWith(cmd *cli.Command, streams stream.Config) ([]role, error) {
+	cfg, err := p.ingressConfig(cmd)
+	if err != nil {
+		return nil, err
+	}
+	ingress, err := bridge.NewIngress(cfg, p.redis, p.js, streams, p.log)
+	if err != nil {
+		return nil, fmt.Errorf("make the bridge: %w", err)
+	}
+	return []role{
+		{"bridge", ingress.Run},
+		p.announce(presence.RoleBridge, func(r *presence.Report) { r.Bridge = ingress.Report() }),
+	}, nil
+}
+
+func (p *process) ingressConfig(cmd *cli.Command) (bridge.Config, error) {
+	cfg := bridge.Config{
+		Instance:     p.instance,
+		Source:       bridge.SourceKind(cmd.String("source")),
+		Channel:      cmd.String("channel"),
+		Group:        cmd.String("group"),
+		Consumer:     cmd.String("consumer"),
+		Field:        cmd.String("field"),
+		Limits:       tick.Limits{MaxFuture: cmd.Duration("max-future")},
+		Durability:   bridge.Durability(cmd.String("durability")),
+		Lateness:     cmd.Duration("lateness"),
+		DrainTimeout: cmd.Duration("drain-timeout"),
+	}
+	if cfg.Channel == "" {
+		cfg.Channel = p.channels.Ticks
+	}
+	var err error
+	if cfg.MaxQueueBytes, err = sizeOf(cmd, "queue-bytes"); err != nil {
+		return bridge.Config{}, err
+	}
+	if err := cfg.Validate(); err != nil {
+		return bridge.Config{}, usageErrorf("%w (flags of the same names; see %s --help)", err, cmd.FullName())
+	}
+	return cfg, nil
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// redact shows where a URL points without its password: a comma-separated list
+// is redacted part by part, and what cannot be understood is not shown at all.
+func redact(raw string) string {
+	parts := strings.Split(raw, ",")
+	for i, part := range parts {
+		before, after, ok := cutUserinfo(part)
+		switch {
+		case !ok:
+			// No userinfo; a query may still hold a password.
+		case before == "":
+			part = after
+		default:
+			part = before + "xxxxx@" + after
+		}
+		if at, _, hasQuery := strings.Cut(part, "?"); hasQuery {
+			part = at + "?…"
+		}
+		parts[i] = part
+	}
+	return strings.Join(parts, ",")
+}
+
+// cutUserinfo splits a URL at its userinfo; ok is false where it has none.
+func cutUserinfo(part string) (scheme, rest string, ok bool) {
+	at := strings.LastIndex(part, "@")
+	if at < 0 {
+		return "", part, false
+	}
+	if i := strings.Index(part[:at], "://"); i >= 0 {
+		scheme = part[:i+3]
+	}
+	return scheme, part[at+1:], true
+}
+
+// parseURL parses without repeating the URL, and so its password, in the error.
+func parseURL(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		if inner, ok := errors.AsType[*url.Error](err); ok {
+			err = inner.Err
+		}
+		// The inner error may quote the authority, password and all.
+		if strings.Contains(raw, "@") {
+			err = errors.New("not a URL (percent-encode special characters of the password)")
+		}
+		return nil, err
+	}
+	return u, nil
+}
+
+// tlsFiles are the PEM files of a TLS client.
+type tlsFiles struct {
+	CA, Cert, Key string
+}
+
+func (f tlsFiles) empty() bool { return f == tlsFiles{} }
+
+// apply adds the files to cfg.
+func (f tlsFiles) apply(cfg *tls.Config) error {
+	if f.CA != "" {
+		pem, err := os.ReadFile(f.CA)
+		if err != nil {
+			return fmt.Errorf("read CA file: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("CA file %s holds no PEM certificate", f.CA)
+		}
+	}
+	if (f.Cert == "") != (f.Key == "") {
+		return errors.New("a client certificate needs both its certificate and its key file")
+	}
+	if f.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+		if err != nil {
+			return fmt.Errorf("load client certificate: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return nil
+}
+
+// backoff is the wait before the attempt after n failures (n from 1): doubling
+// from 100 ms to 5 s, each shortened by up to half so that clients spread out.
+func backoff(n int) time.Duration {
+	d := 100 * time.Millisecond << min(max(n-1, 0), 6)
+	d = min(d, 5*time.Second)
+	return d/2 + rand.N(d/2)
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/urfave/cli/v3"
+)
+
+const defaultNATSURL = nats.DefaultURL
+
+// natsConfig is how to reach NATS, as the flags of [natsFlags] say.
+type natsConfig struct {
+	// URL is one server or several, comma-separated.
+	URL string
+	// Creds is a credentials file, NKey a file with an nkey seed.
+	Creds, NKey string
+	// InboxPrefix of replies. Defaults to _INBOX.<user of the URL>, which is
+	// what a server that keeps its users' inboxes apart allows.
+	InboxPrefix string
+	// TLS files; giving one turns TLS on.
+	TLS tlsFiles
+}
+
+// natsFlags are the flags of a command that speaks NATS, with fallback as the
+// URL's default.
+func natsFlags(fallback string) []cli.Flag {
+	file := func(name, usage string) cli.Flag {
+		return &cli.StringFlag{Name: name, Sources: env(name), Usage: usage, TakesFile: true, Category: categoryConnection}
+	}
+	return []cli.Flag{
+		&cli.StringFlag{
+			Name: "nats", Sources: fromEnv("NATS_URL"), Value: fallback, Category: categoryConnection,
+			Usage: "NATS `URL` (nats://user:password@host:4222, tls://…), several comma-separated",
+		},
+		file("nats-creds", "NATS credentials `FILE`"),
+		file("nats-nkey", "`FILE` with a NATS nkey seed"),
+		file("nats-ca", "PEM `FILE` of the authority that NATS's certificate is checked with"),
+		file("nats-cert", "PEM `FILE` of the client certificate for NATS"),
+		file("nats-key", "PEM `FILE` of the client certificate's key"),
+		&cli.StringFlag{
+			Name: "nats-inbox-prefix", Sources: env("nats-inbox-prefix"), Category: categoryConnection,
+			Usage: "`SUBJECT` prefix of replies", DefaultText: "_INBOX.<user>",
+		},
+	}
+}
+
+func natsConfigOf(cmd *cli.Command) natsConfig {
+	return natsConfig{
+		URL: cmd.String("nats"), Creds: cmd.String("nats-creds"), NKey: cmd.String("nats-nkey"),
+		InboxPrefix: cmd.String("nats-inbox-prefix"),
+		TLS:         tlsFiles{CA: cmd.String("nats-ca"), Cert: cmd.String("nats-cert"), Key: cmd.String("nats-key")},
+	}
+}
+
+// connectNATS makes the connection of a service: it returns at once even if no
+// server answers, and reconnects for ever with backoff and jitter. Nothing is
+// buffered while it is away: a publisher gets an error instead. An error means
+// that the configuration cannot be used. The caller closes or drains.
+func connectNATS(cfg natsConfig, name string, log *slog.Logger, opts ...nats.Option) (*nats.Conn, error) {
+	own, err := cfg.options(name)
+	if err != nil {
+		return nil, err
+	}
+	own = append(own,
+		nats.RetryOnFailedConnect(true),
+		// A password that is wrong during a roll-out may be right a minute later.
+		nats.IgnoreAuthErrorAbort(),
+		nats.ConnectHandler(func(nc *nats.Conn) {
+			log.Info("connected to NATS", "url", redact(nc.ConnectedUrl()), "version", nc.ConnectedServerVersion())
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			log.Info("connected to NATS again", "url", redact(nc.ConnectedUrl()))
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // nil: we closed it
+				log.Warn("lost NATS, reconnecting", "err", err)
+			}
+		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			log.Debug("NATS not reached yet", "err", err)
+		}),
+	)
+	nc, err := nats.Connect(cfg.URL, append(own, opts...)...)
+	if err != nil {
+		return nil, usageErrorf("connect to NATS at %s: %w; check --nats (NATS_URL)", redact(cfg.URL), err)
+	}
+	if !nc.IsConnected() {
+		log.Warn("NATS is not there yet, trying on", "url", redact(cfg.URL))
+	}
+	return nc, nil
+}
+
+// dialNATS makes the connection of a command that is of no use without: an
+// error means that no server answers or that it refuses us.
+func dialNATS(cfg natsConfig, name string, opts ...nats.Option) (*nats.Conn, error) {
+	own, err := cfg.options(name)
+	if err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect(cfg.URL, append(own, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w; start it, or point --nats (NATS_URL) at it", redact(cfg.URL), err)
+	}
+	return nc, nil
+}
+
+// options are what every connection has; an error is a setting that cannot be
+// used.
+func (c natsConfig) options(name string) ([]nats.Option, error) {
+	user, err := natsUser(c.URL)
+	if err != nil {
+		return nil, usageErrorf("--nats (NATS_URL) %s: %w", redact(c.URL), err)
+	}
+	opts := []nats.Option{
+		nats.Name("tickstream-" + name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectBufSize(-1),
+		nats.CustomReconnectDelay(backoff),
+		nats.Timeout(2 * time.Second),
+		nats.PingInterval(5 * time.Second), // a dead server is noticed in 10 s
+		nats.MaxPingsOutstanding(2),
+	}
+	prefix := c.InboxPrefix
+	if prefix == "" && user != "" {
+		prefix = nats.InboxPrefix + user
+	}
+	if prefix = strings.TrimSuffix(prefix, "."); prefix != "" {
+		opts = append(opts, nats.CustomInboxPrefix(prefix))
+	}
+	if c.Creds != "" {
+		// The client reads it at each connect and would only ever retry.
+		if _, err := os.Stat(c.Creds); err != nil {
+			return nil, usageErrorf("--nats-creds (TICKSTREAM_NATS_CREDS): %w", err)
+		}
+		opts = append(opts, nats.UserCredentials(c.Creds))
+	}
+	if c.NKey != "" {
+		opt, err := nats.NkeyOptionFromSeed(c.NKey)
+		if err != nil {
+			return nil, usageErrorf("--nats-nkey (TICKSTREAM_NATS_NKEY): %w", err)
+		}
+		opts = append(opts, opt)
+	}
+	if !c.TLS.empty() {
+		cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+		if err := c.TLS.apply(cfg); err != nil {
+			return nil, usageErrorf("--nats-ca, --nats-cert, --nats-key (TICKSTREAM_NATS_CA, …_CERT, …_KEY): %w", err)
+		}
+		opts = append(opts, nats.Secure(cfg))
+	}
+	return opts, nil
+}
+
+var natsSchemes = []string{"nats", "tls", "ws", "wss"}
+
+// natsUser checks the URLs of a NATS client and returns their user, if any.
+func natsUser(urls string) (string, error) {
+	var user string
+	for part := range strings.SplitSeq(urls, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			return "", errors.New("empty: give nats://host:4222")
+		}
+		if !strings.Contains(part, "://") {
+			part = "nats://" + part
+		}
+		u, err := parseURL(part)
+		if err != nil {
+			return "", err
+		}
+		if !slices.Contains(natsSchemes, u.Scheme) {
+			return "", fmt.Errorf("scheme %q: give one of %s", u.Scheme, strings.Join(natsSchemes, ", "))
+		}
+		if u.Hostname() == "" {
+			return "", errors.New("no host: give nats://host:4222")
+		}
+		// A user without a password is a token, which is a secret.
+		if _, hasPassword := u.User.Password(); hasPassword {
+			user = cmp.Or(user, u.User.Username())
+		}
+	}
+	return user, nil
+}

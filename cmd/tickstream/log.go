@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/urfave/cli/v3"
+	"golang.org/x/term"
+)
+
+const (
+	logText = "text"
+	logJSON = "json"
+)
+
+func logFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{
+			Name: "log-level", Sources: env("log-level"), Value: "info",
+			Usage:     "least `LEVEL` that is logged: debug, info, warn or error",
+			Validator: func(level string) error { return new(slog.LevelVar).UnmarshalText([]byte(level)) },
+		},
+		&cli.StringFlag{
+			Name: "log-format", Sources: env("log-format"), Value: logText,
+			Usage: "`FORMAT` of log lines on standard error: text (coloured on a terminal unless NO_COLOR is set) or json",
+			Validator: func(format string) error {
+				if format != logText && format != logJSON {
+					return fmt.Errorf("give %s or %s", logText, logJSON)
+				}
+				return nil
+			},
+		},
+	}
+}
+
+// logger makes the command's logger as the log flags say.
+func logger(cmd *cli.Command) *slog.Logger {
+	var level slog.LevelVar
+	if err := level.UnmarshalText([]byte(cmd.String("log-level"))); err != nil {
+		level.Set(slog.LevelInfo) // the flag's validator has refused it before
+	}
+	w := cmd.Root().ErrWriter
+	if cmd.String("log-format") == logJSON {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: &level}))
+	}
+	return slog.New(tint.NewHandler(w, &tint.Options{
+		Level: &level, TimeFormat: time.DateTime, NoColor: !coloured(w),
+	}))
+}
+
+// terminal is whether w is one.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// coloured is whether colours are welcome on w.
+func coloured(w io.Writer) bool { return terminal(w) && os.Getenv("NO_COLOR") == "" }
+
+// The colours of a terminal.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	grey   = "90"
+)
+
+// painter colours words for one writer, or leaves them as they are.
+type painter struct{ on bool }
+
+func (p painter) paint(colour, s string) string {
+	if !p.on {
+		return s
+	}
+	return "\x1b[" + colour + "m" + s + "\x1b[0m"
+}

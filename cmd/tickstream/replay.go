@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/redis/go-redis/v9"
+	"github.com/schollz/progressbar/v3"
+	"github.com/tickstock/tickstream/cmd/tickstream/bus"
+	"github.com/tickstock/tickstream/pipeline/replay"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/urfave/cli/v3"
+)
+
+const replayDescription = `Reads ticks out of JetStream again and hands them on: to standard output as one
+JSON object a line (the default), to a Redis channel, or to a NATS subject.
+Payloads are the bytes that once came in.
+
+The last five minutes of two symbols, into a file:
+  tickstream replay --from -5m --symbol AAPL --symbol BRK.B > ticks.ndjson
+
+The day so far, ten times as fast, to a channel of your own:
+  tickstream replay --from 2025-10-07T13:30:00Z --speed 10 --to-redis tickstock:replay:ticks
+
+Everything, as fast as possible, to a subject a symbol:
+  tickstream replay --to-subject 'replay.{symbol}' --speed max
+
+Times are those of storage in JetStream. An interrupted replay prints the
+--from-seq to go on with. AppV2's own channels are refused while somebody
+listens there, because ticks would then be stored twice; --force overrides it.`
+
+func replayCommand() *cli.Command {
+	moment := "`TIME`: RFC 3339 (2025-10-07T13:30:00Z), or relative to now (-5m, -1h30m)"
+	flags := append([]cli.Flag{
+		&cli.StringFlag{Name: "from", Sources: env("replay", "from"), DefaultText: "the oldest tick", Usage: "first " + moment},
+		&cli.StringFlag{Name: "to", Sources: env("replay", "to"), DefaultText: "the newest tick", Usage: "last " + moment},
+		&cli.Uint64Flag{Name: "from-seq", Sources: env("replay", "from-seq"), DefaultText: "the oldest tick", Usage: "first `SEQUENCE` in TICKS"},
+		&cli.Uint64Flag{Name: "to-seq", Sources: env("replay", "to-seq"), DefaultText: "the newest tick", Usage: "last `SEQUENCE` in TICKS"},
+		&cli.StringSliceFlag{Name: "symbol", Sources: env("replay", "symbol"), DefaultText: "all", Usage: "only this `SYMBOL`; may be given several times"},
+		speedFlag("replay", "max"),
+		&cli.StringFlag{Name: "to-redis", Sources: env("replay", "to-redis"), Usage: "publish on this Redis `CHANNEL`"},
+		&cli.StringFlag{Name: "to-subject", Sources: env("replay", "to-subject"), Usage: "publish on this NATS `SUBJECT`, in which " + replay.SymbolPlaceholder + " stands for the symbol"},
+		&cli.BoolFlag{Name: "force", Sources: env("replay", "force"), Usage: "publish even where ticks would be stored twice"},
+		&cli.BoolFlag{Name: "quiet", Sources: env("replay", "quiet"), Usage: "no progress bar"},
+	}, natsFlags(defaultNATSURL)...)
+	return &cli.Command{
+		Name: "replay", Category: categoryFeed,
+		Usage:       "Hand stored ticks on again: to a file, a Redis channel or a subject",
+		Description: replayDescription,
+		Flags:       append(flags, redisFlags(defaultRedisURL)...),
+		Action:      replayTicks,
+	}
+}
+
+func replayTicks(ctx context.Context, cmd *cli.Command) error {
+	cfg, err := replayConfigOf(cmd, time.Now())
+	if err != nil {
+		return err
+	}
+	nc, err := dialNATS(natsConfigOf(cmd), "replay")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return fmt.Errorf("open jetstream: %w", err)
+	}
+
+	var sink replay.Sink
+	switch channel, subject := cmd.String("to-redis"), cmd.String("to-subject"); {
+	case channel != "" && subject != "":
+		return usageErrorf("--to-redis and --to-subject exclude each other: give one")
+	case channel != "":
+		client, err := connectRedis(redisConfigOf(cmd), "replay")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = client.Close() }() // nothing is left to send
+		if err := refuseLiveChannel(ctx, cmd, client, channel); err != nil {
+			return err
+		}
+		sink = &redisSink{client: client, channel: channel}
+	case subject != "":
+		publisher, err := replay.NewPublisher(ctx, nc, subject)
+		if errors.Is(err, replay.ErrSubject) {
+			return flagErrorf(cmd, "to-subject", "is %q: give one without wildcards, spaces or empty tokens", subject)
+		}
+		if err != nil {
+			return err
+		}
+		if publisher.Stream() == stream.Ticks && !cmd.Bool("force") {
+			return fmt.Errorf("subject %s is stored in stream %s, where the ticks already are: give another one, or --force", subject, stream.Ticks)
+		}
+		sink = publisher
+	default:
+		sink = replay.NewWriter(cmd.Root().Writer)
+	}
+
+	r, err := replay.New(cfg, js, sink, logger(cmd))
+	if err != nil {
+		return usageErrorf("%w; see tickstream replay --help", err)
+	}
+	started := time.Now()
+	stderr := cmd.Root().ErrWriter
+	stopBar := showProgress(cmd, r)
+	err = r.Run(ctx)
+	stopBar()
+	return reportReplay(stderr, r.Progress(), time.Since(started), err)
+}
+
+func replayConfigOf(cmd *cli.Command, now time.Time) (replay.Config, error) {
+	cfg := replay.Config{FromSeq: cmd.Uint64("from-seq"), ToSeq: cmd.Uint64("to-seq"), Symbols: slices.Compact(slices.Sorted(slices.Values(cmd.StringSlice("symbol"))))}
+	var err error
+	if cfg.Speed, err = speedOf(cmd); err != nil {
+		return cfg, err
+	}
+	if cfg.From, err = momentOf(cmd, "from", now); err != nil {
+		return cfg, err
+	}
+	if cfg.To, err = momentOf(cmd, "to", now); err != nil {
+		return cfg, err
+	}
+	if err := cfg.Validate(); err != nil {
+		return cfg, usageErrorf("replay: %w", err)
+	}
+	return cfg, nil
+}
+
+// momentOf reads a flag that holds a time; zero if it is not given.
+func momentOf(cmd *cli.Command, flag string, now time.Time) (time.Time, error) {
+	text := cmd.String(flag)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := parseMoment(text, now)
+	if err != nil {
+		return time.Time{}, flagErrorf(cmd, flag, "is %q: give a time such as 2025-10-07T13:30:00Z, or one relative to now such as -5m", text)
+	}
+	return at, nil
+}
+
+// parseMoment reads RFC 3339, or a duration relative to now.
+func parseMoment(text string, now time.Time) (time.Time, error) {
+	if text == "now" {
+		return now, nil
+	}
+	if at, err := time.Parse(time.RFC3339Nano, strings.ToUpper(text)); err == nil {
+		return at, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read time %q: %w", text, err)
+	}
+	return now.Add(d), nil
+}
+
+// refuseLiveChannel refuses AppV2's tick channels while somebody listens there.
+func refuseLiveChannel(ctx context.Context, cmd *cli.Command, client redis.UniversalClient, channel string) error {
+	channels := channelsOf(cmd)
+	if cmd.Bool("force") || channel != channels.Ticks && channel != channels.RawTicks {
+		return nil
+	}
+	listening, err := bus.Subscribers(ctx, client, channel)
+	if err != nil {
+		return fmt.Errorf("ask Redis at %s who listens on %s: %w", redact(cmd.String("redis")), channel, err)
+	}
+	if n := listening[channel]; n > 0 {
+		return fmt.Errorf("%d subscribed to the live channel %s (a bridge would store these ticks a second time): give another channel, or --force", n, channel)
+	}
+	return nil
+}
+
+// showProgress draws a bar on a terminal until the returned function is called.
+func showProgress(cmd *cli.Command, r *replay.Replay) func() {
+	stderr := cmd.Root().ErrWriter
+	toTerminal := cmd.String("to-redis") == "" && cmd.String("to-subject") == "" && terminal(cmd.Root().Writer)
+	if cmd.Bool("quiet") || !terminal(stderr) || toTerminal {
+		return func() {}
+	}
+	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription("replay"),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("seq"),
+		progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true))
+	done, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // ends when the returned function closes done
+		defer close(stopped)
+		ticker := time.NewTicker(200 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				_ = bar.Clear() // the bar is decoration
+				return
+			case <-ticker.C:
+				if p := r.Progress(); p.First != 0 {
+					bar.ChangeMax64(int64(p.Last - p.First + 1))
+					_ = bar.Set64(int64(p.Position - p.First + 1))
+				}
+			}
+		}
+	}()
+	return func() { close(done); <-stopped }
+}
+
+// reportReplay prints the counts, and how to go on if that is needed.
+func reportReplay(w io.Writer, p replay.Progress, took time.Duration, err error) error {
+	if err != nil && p.Ticks == 0 {
+		return err
+	}
+	rate := float64(p.Ticks) / max(took.Seconds(), 1e-9)
+	_, _ = fmt.Fprintf(w, "replayed %d ticks (%d bytes) of the sequences %d to %d in %.1f s (%.0f/s)\n", p.Ticks, p.Bytes, p.First, p.Position, took.Seconds(), rate)
+	if p.Done {
+		return nil
+	}
+	if p.Next > 0 {
+		_, _ = fmt.Fprintf(w, "not complete: go on with --from-seq %d\n", p.Next)
+	}
+	if err != nil {
+		return err
+	}
+	return &exitError{code: exitInterrupted}
+}

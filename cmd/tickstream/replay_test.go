@@ -1,0 +1,190 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tickstock/tickstream/pipeline/testbed"
+)
+
+func lines(s string) []string {
+	return slices.Collect(func(yield func(string) bool) {
+		for line := range strings.Lines(s) {
+			if !yield(strings.TrimSuffix(line, "\n")) {
+				return
+			}
+		}
+	})
+}
+
+func TestReplayToStandardOutput(t *testing.T) {
+	s := startTestServers(t)
+	payloads := s.store(t, 50)
+	for args, want := range map[string][]string{
+		"":                               payloads,
+		"--from-seq 11 --to-seq 20":      payloads[10:20],
+		"--from -1h --to now":            payloads,
+		"--speed max --quiet":            payloads,
+		"--speed 1000000":                payloads,
+		"--to-seq 1 --symbol AAPL":       payloads[:1],
+		"--to-seq 2 --symbol BRK.B":      payloads[1:2],
+		"--to-seq 2 --symbol BRK.B,AAPL": payloads[:2],
+		"--symbol AAPL --symbol BRK.B":   payloads,
+		"--to -1h":                       nil,
+	} {
+		code, stdout, stderr := tickstream(t, append([]string{"replay", "--nats", s.nats.URL()}, strings.Fields(args)...)...)
+		if code != exitOK || !slices.Equal(lines(stdout), want) {
+			t.Errorf("%s: exit code %d, %d lines, want %d; standard error: %s", args, code, len(lines(stdout)), len(want), stderr)
+		}
+		if !strings.Contains(stderr, fmt.Sprintf("replayed %d ticks", len(want))) {
+			t.Errorf("%s: standard error: %s", args, stderr)
+		}
+	}
+}
+
+func TestReplayToRedis(t *testing.T) {
+	s := startTestServers(t)
+	stored := s.store(t, 1200) // more than two batches
+	payloads := listen(t, s.redis, "again")
+	code, stdout, stderr := tickstream(t, s.with("replay", "--to-redis", "again")...)
+	if code != exitOK || stdout != "" {
+		t.Errorf("exit code %d, standard output %q, standard error: %s", code, stdout, stderr)
+	}
+	if got := take(t, payloads, len(stored)); !slices.Equal(got, stored) {
+		t.Error("the ticks differ or are out of order")
+	}
+}
+
+func TestReplayRefusesTheLiveChannel(t *testing.T) {
+	s := startTestServers(t)
+	stored := s.store(t, 3)
+	for _, channel := range []string{s.redis.Channels.Ticks, s.redis.Channels.RawTicks} {
+		if code, _, stderr := tickstream(t, s.with("replay", "--to-redis", channel)...); code != exitOK {
+			t.Errorf("nobody listens: exit code %d, standard error: %s", code, stderr)
+		}
+		payloads := listen(t, s.redis, channel)
+		code, _, stderr := tickstream(t, s.with("replay", "--to-redis", channel)...)
+		if code != exitFailure || !strings.Contains(stderr, "1 subscribed to the live channel "+channel) || !strings.Contains(stderr, "--force") {
+			t.Errorf("exit code %d, standard error: %s", code, stderr)
+		}
+		if len(payloads) > 0 {
+			t.Error("ticks were published all the same")
+		}
+		if code, _, stderr := tickstream(t, s.with("replay", "--force", "--to-redis", channel)...); code != exitOK {
+			t.Errorf("forced: exit code %d, standard error: %s", code, stderr)
+		}
+		if got := take(t, payloads, 3); !slices.Equal(got, stored) {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
+func TestReplayToSubject(t *testing.T) {
+	s := startTestServers(t)
+	stored := s.store(t, 4)
+	nc := s.nats.Connect()
+	sub, err := nc.SubscribeSync("again.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := tickstream(t, s.with("replay", "--to-subject", "again.{symbol}")...); code != exitOK {
+		t.Fatalf("exit code %d, standard error: %s", code, stderr)
+	}
+	for i, want := range stored {
+		m, err := sub.NextMsg(5 * time.Second)
+		if err != nil || string(m.Data) != want {
+			t.Fatalf("tick %d: %v, %v", i, m, err)
+		}
+	}
+	for subject, want := range map[string]struct {
+		code int
+		text string
+	}{
+		"tickstock.ticks.{symbol}": {exitFailure, "where the ticks already are"},
+		"again.*":                  {exitUsage, "--to-subject (TICKSTREAM_REPLAY_TO_SUBJECT)"},
+	} {
+		code, _, stderr := tickstream(t, s.with("replay", "--to-subject", subject)...)
+		if code != want.code || !strings.Contains(stderr, want.text) {
+			t.Errorf("%s: exit code %d, standard error: %s", subject, code, stderr)
+		}
+	}
+	if code, _, stderr := tickstream(t, s.with("replay", "--to-subject", "a", "--to-redis", "b")...); code != exitUsage {
+		t.Errorf("two sinks: exit code %d, standard error: %s", code, stderr)
+	}
+}
+
+// An interrupted replay says where to go on, and the two halves make a whole.
+func TestReplayGoesOn(t *testing.T) {
+	s := startTestServers(t)
+	stored := s.store(t, 30) // a second apart, so the replay would take 29 s
+	payloads := listen(t, s.redis, "again")
+	run := start(t, "", s.with("replay", "--speed", "10", "--to-redis", "again")...)
+	first := take(t, payloads, 5)
+	run.stop()
+	if code := run.wait(t); code != exitInterrupted {
+		t.Errorf("exit code %d, standard error: %s", code, &run.stderr)
+	}
+	m := regexp.MustCompile(`go on with --from-seq (\d+)`).FindStringSubmatch(run.stderr.String())
+	if m == nil {
+		t.Fatalf("standard error: %s", &run.stderr)
+	}
+	code, _, stderr := tickstream(t, s.with("replay", "--to-redis", "again", "--from-seq", m[1])...)
+	if code != exitOK {
+		t.Errorf("exit code %d, standard error: %s", code, stderr)
+	}
+	if got := append(first, take(t, payloads, len(stored)-len(first))...); !slices.Equal(got, stored) {
+		t.Errorf("both halves make %q", got)
+	}
+}
+
+func TestReplayWithoutServers(t *testing.T) {
+	n := testbed.StartNATS(t)
+	code, _, stderr := tickstream(t, "replay", "--nats", n.URL())
+	if code != exitFailure || !strings.Contains(stderr, "look up stream TICKS") {
+		t.Errorf("without streams: exit code %d, standard error: %s", code, stderr)
+	}
+	url := n.URL()
+	n.Stop()
+	code, _, stderr = tickstream(t, "replay", "--nats", url)
+	if code != exitFailure || !strings.Contains(stderr, "start it, or point --nats (NATS_URL) at it") {
+		t.Errorf("without NATS: exit code %d, standard error: %s", code, stderr)
+	}
+}
+
+func TestParseMoment(t *testing.T) {
+	now := time.Date(2025, 10, 7, 14, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"now": now, "-5m": now.Add(-5 * time.Minute), "-1h30m": now.Add(-90 * time.Minute), "10s": now.Add(10 * time.Second),
+		"2025-10-07T13:30:00Z":        now.Add(-30 * time.Minute),
+		"2025-10-07t09:30:00.5-04:00": now.Add(-30*time.Minute + 500*time.Millisecond),
+	} {
+		if got, err := parseMoment(text, now); err != nil || !got.Equal(want) {
+			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
+		}
+	}
+}
+
+// A moment that was read can be written as RFC 3339 and read again.
+func FuzzParseMoment(f *testing.F) {
+	for _, text := range []string{"", "now", "-5m", "5", "2025-10-07T13:30:00Z", "2025-10-07", "9999-12-31T23:59:60Z", "-9223372036854775808ns", "1e9h"} {
+		f.Add(text)
+	}
+	now := time.Date(2025, 10, 7, 14, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, text string) {
+		at, err := parseMoment(text, now)
+		if err != nil {
+			return
+		}
+		again, err := parseMoment(at.UTC().Format(time.RFC3339Nano), now)
+		if err != nil || !again.Equal(at) {
+			t.Errorf("%q is %v, and then %v, %v", text, at, again, err)
+		}
+	})
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/urfave/cli/v3"
+)
+
+const upDescription = `Runs bridge, pipeline and health in one process. NATS (with its data under
+--data) and Redis are embedded unless NATS_URL and REDIS_URL point at real ones;
+PostgreSQL is used only where DATABASE_URL is given.
+
+With a synthetic feed that publishes to Redis as AppV2 does, 60 ticks a second:
+  tickstream up --sim
+
+The same at 5,000 ticks a second:
+  tickstream up --sim --rate 5000
+
+Ctrl-C ends it cleanly, a second one at once.`
+
+// upDrainTimeout keeps a clean stop below five seconds.
+const upDrainTimeout = 3 * time.Second
+
+func upCommand() *cli.Command {
+	return &cli.Command{
+		Name: "up", Category: categoryRun, Usage: "Run everything in one process",
+		Description: upDescription,
+		Flags: flags(
+			[]cli.Flag{
+				&cli.StringFlag{Name: "data", Sources: env("data"), Value: defaultDataFolder(), TakesFile: true,
+					Usage: "`FOLDER` of the embedded servers' data"},
+				&cli.BoolFlag{Name: "sim", Sources: env("sim"),
+					Usage: "add a synthetic feed; sessions are then always on unless --session says otherwise"},
+				&cli.FloatFlag{Name: "rate", Sources: env("sim", "rate"), Value: 60,
+					Usage: "ticks a second of the synthetic feed (`RATE`)"},
+			},
+			natsFlags(""), redisFlags(""), healthFlags(), bridgeFlags(upDrainTimeout), streamFlags(),
+		),
+		Action: runUp,
+	}
+}
+
+func runUp(ctx context.Context, cmd *cli.Command) error {
+	log := logger(cmd)
+	streams, err := streamConfigOf(cmd)
+	if err != nil {
+		return err
+	}
+	servers, err := startServers(ctx, cmd, &streams, log)
+	if err != nil {
+		return err
+	}
+	defer servers.stop()
+
+	natsCfg, redisCfg := natsConfigOf(cmd), redisConfigOf(cmd)
+	natsCfg.URL, redisCfg.URL = servers.natsURL, servers.redisURL
+	p, err := connectProcess("up", natsCfg, redisCfg, cmd.String("redis-namespace"), log)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+
+	bridgeRoles, err := p.bridgeRolesWith(cmd, streams)
+	if err != nil {
+		return err
+	}
+	health, err := p.healthRoles(ctx, cmd, streams, cmd.Bool("sim"))
+	if err != nil {
+		return err
+	}
+	roles := append(bridgeRoles, p.pipelineRoles(streams)...)
+	roles = append(roles, health.roles...)
+	if cmd.Bool("sim") {
+		feed, err := p.feedRole(cmd.Float("rate"), health.symbols)
+		if err != nil {
+			return err
+		}
+		roles = append(roles, feed)
+	}
+	banner{
+		nats: servers.natsURL, redis: servers.redisURL, dashboard: health.url,
+		embeddedNATS: servers.nats != nil, embeddedRedis: servers.redis != nil,
+		channels: p.channels, data: servers.dataPath(), sim: cmd.Bool("sim"), rate: cmd.Float("rate"),
+	}.print(cmd.Root().Writer)
+	return runRoles(ctx, roles)
+}
+
+// servers are the embedded ones that this process runs, and where all are.
+type servers struct {
+	natsURL, redisURL string
+	nats              *server.Server       // nil where NATS_URL is given
+	redis             *miniredis.Miniredis // nil where REDIS_URL is given
+	data              *dataFolder          // nil where nothing is stored
+	stopClock         context.CancelFunc
+	clock             chan struct{}
+	log               *slog.Logger
+}
+
+// startServers starts what the flags do not point elsewhere.
+func startServers(ctx context.Context, cmd *cli.Command, streams *stream.Config, log *slog.Logger) (*servers, error) {
+	s := &servers{natsURL: cmd.String("nats"), redisURL: cmd.String("redis"), log: log}
+	if s.natsURL == "" {
+		if err := s.startNATS(cmd, streams); err != nil {
+			return nil, errors.Join(err, s.stop())
+		}
+	}
+	if s.redisURL == "" {
+		if err := s.startRedis(ctx); err != nil {
+			return nil, errors.Join(err, s.stop())
+		}
+	}
+	return s, nil
+}
+
+func (s *servers) startNATS(cmd *cli.Command, streams *stream.Config) error {
+	var err error
+	if s.data, err = openDataFolder(cmd.String("data")); err != nil {
+		return &exitError{code: exitUsage, err: err}
+	}
+	if streams.TicksMaxBytes == 0 {
+		// The default is meant for a server; a laptop keeps half of its disk.
+		free, err := s.data.freeBytes()
+		if err != nil {
+			return err
+		}
+		streams.TicksMaxBytes = min(20<<30, max(free/2, 64<<20))
+	}
+	if s.nats, err = startNATS(s.data, s.log); err != nil {
+		return err
+	}
+	s.natsURL = s.nats.ClientURL()
+	return nil
+}
+
+func (s *servers) startRedis(ctx context.Context) error {
+	var err error
+	if s.redis, err = startRedis(s.log); err != nil {
+		return err
+	}
+	s.redisURL = "redis://" + s.redis.Addr()
+	// Outlives ctx, since leases are given back after it; ended by stop.
+	clockCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopClock, s.clock = cancel, make(chan struct{})
+	go func() {
+		defer close(s.clock)
+		runRedisClock(clockCtx, s.redis)
+	}()
+	return nil
+}
+
+// stop stops the embedded servers, each once.
+func (s *servers) stop() error {
+	if s.redis != nil {
+		s.stopClock()
+		<-s.clock
+		s.redis.Close()
+	}
+	if s.nats != nil {
+		stopNATS(s.nats)
+	}
+	if s.data != nil {
+		return s.data.close()
+	}
+	return nil
+}
+
+func (s *servers) dataPath() string {
+	if s.data == nil {
+		return ""
+	}
+	return s.data.path
+}

@@ -1,0 +1,333 @@
+// Package replay reads ticks out of JetStream again, by time or by sequence,
+// and hands them on at the pace of their event times.
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/tickstock/tickstream/pipeline/stream"
+)
+
+const (
+	prefetch   = 10_000 // messages on their way from the server at most
+	flushEvery = 10_000 // messages between two flushes without a pause
+	// A pause shorter than this is not worth a flush: the next one makes up for it.
+	shortestPause = time.Millisecond
+	finalFlush    = 5 * time.Second
+	retryFirst    = 100 * time.Millisecond
+	retryLongest  = 5 * time.Second
+)
+
+// ErrGone is returned by [Replay.Run] when the whole range has left TICKS or
+// never was in it.
+var ErrGone = errors.New("no tick in that range")
+
+// Config of a [Replay]. The zero value is every tick that TICKS holds, as fast
+// as possible.
+type Config struct {
+	// From and To bound when a tick was stored, both included. Zero: no bound.
+	From, To time.Time
+	// FromSeq and ToSeq bound the sequence in TICKS, both included. Zero: no
+	// bound; ToSeq never goes beyond what is there when the replay starts. Not
+	// together with From and To of the same end.
+	FromSeq, ToSeq uint64
+	// Symbols to replay. Defaults to all.
+	Symbols []string
+	// Speed divides the time between ticks: 1 is as it was, 10 ten times as
+	// fast. Defaults to 0, which waits for nothing.
+	Speed float64
+}
+
+// Validate says which setting is unusable and what to give instead.
+func (c Config) Validate() error {
+	var errs []error
+	if !c.From.IsZero() && c.FromSeq != 0 {
+		errs = append(errs, errors.New("from is given as a time and as a sequence: give one"))
+	}
+	if !c.To.IsZero() && c.ToSeq != 0 {
+		errs = append(errs, errors.New("to is given as a time and as a sequence: give one"))
+	}
+	if !c.From.IsZero() && !c.To.IsZero() && c.To.Before(c.From) {
+		errs = append(errs, errors.New("to is before from: swap them"))
+	}
+	if c.FromSeq != 0 && c.ToSeq != 0 && c.ToSeq < c.FromSeq {
+		errs = append(errs, fmt.Errorf("to sequence %d is before from sequence %d: swap them", c.ToSeq, c.FromSeq))
+	}
+	if c.Speed < 0 || math.IsNaN(c.Speed) || math.IsInf(c.Speed, 0) {
+		errs = append(errs, fmt.Errorf("speed is %v: give a positive number, or 0 for as fast as possible", c.Speed))
+	}
+	if slices.Contains(c.Symbols, "") {
+		errs = append(errs, errors.New("a symbol is empty: leave it out"))
+	}
+	return errors.Join(errs...)
+}
+
+// Message is one stored tick.
+type Message struct {
+	Sequence uint64
+	Symbol   string
+	StoredAt time.Time
+	Payload  []byte // the bytes as they came; not to be changed
+}
+
+// Sink takes the ticks of a replay, called by one goroutine.
+type Sink interface {
+	// Write takes the next tick; it may keep it until Flush.
+	Write(ctx context.Context, m Message) error
+	// Flush returns nil once everything written has been delivered.
+	Flush(ctx context.Context) error
+}
+
+// Progress of a replay.
+type Progress struct {
+	// First and Last bound the sequences; 0 until they are known.
+	First, Last uint64
+	// Position is the last sequence that was read.
+	Position uint64
+	// Next is the sequence to go on with after an interruption: every tick
+	// before it has been delivered. 0 while nothing has been read.
+	Next uint64
+	// Ticks and Bytes were written to the sink.
+	Ticks, Bytes int64
+	// Done is true once the whole range has been delivered.
+	Done bool
+}
+
+// Replay is one run over a range of TICKS.
+type Replay struct {
+	cfg  Config
+	js   jetstream.JetStream
+	sink Sink
+	log  *slog.Logger
+
+	pacer     *Pacer
+	clock     *Clock
+	began     bool // the first message of the range was read
+	unflushed int
+	run       Progress // owned by Run
+	published atomic.Pointer[Progress]
+}
+
+// New makes a replay of what cfg says out of js into sink.
+func New(cfg Config, js jetstream.JetStream, sink Sink, log *slog.Logger) (*Replay, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("replay settings: %w", err)
+	}
+	clock, err := NewClock()
+	if err != nil {
+		return nil, err
+	}
+	r := &Replay{cfg: cfg, js: js, sink: sink, log: log, pacer: NewPacer(cfg.Speed), clock: clock}
+	r.published.Store(&Progress{})
+	return r, nil
+}
+
+// Progress may be called while Run runs and after.
+func (r *Replay) Progress() Progress { return *r.published.Load() }
+
+// Run replays the range. It returns nil at its end, and when ctx ends before
+// (then [Progress].Done is false); an error of the sink ends it as well. It
+// waits for a JetStream that is away.
+func (r *Replay) Run(ctx context.Context) error {
+	if err := r.locate(ctx); err != nil {
+		return err
+	}
+	err := r.read(ctx)
+	interrupted := ctx.Err() != nil
+	// What was written before the interruption counts if it can be delivered.
+	flushCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalFlush)
+	defer cancel()
+	if flushErr := r.flush(flushCtx); flushErr != nil && (err == nil || interrupted) {
+		return flushErr
+	}
+	if interrupted {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.run.Done, r.run.Position, r.run.Next = true, r.run.Last, r.run.Last+1
+	r.publish()
+	return nil
+}
+
+// locate finds the sequences that bound the range as far as they are known.
+func (r *Replay) locate(ctx context.Context) error {
+	ticks, err := r.js.Stream(ctx, stream.Ticks)
+	if err != nil {
+		return fmt.Errorf("look up stream %s: %w", stream.Ticks, err)
+	}
+	state := ticks.CachedInfo().State
+	first, last := max(state.FirstSeq, r.cfg.FromSeq), state.LastSeq
+	if r.cfg.ToSeq != 0 {
+		last = min(last, r.cfg.ToSeq)
+	}
+	if state.Msgs == 0 || first > last {
+		return fmt.Errorf("stream %s holds the sequences %d to %d: %w", stream.Ticks, state.FirstSeq, state.LastSeq, ErrGone)
+	}
+	if r.cfg.FromSeq != 0 && r.cfg.FromSeq < state.FirstSeq {
+		r.log.Warn("the beginning of the range is gone", "stream", stream.Ticks, "from_seq", r.cfg.FromSeq, "seq", state.FirstSeq)
+	}
+	r.run = Progress{First: first, Last: last, Position: first - 1, Next: first}
+	if !r.cfg.From.IsZero() {
+		r.run.First, r.run.Position, r.run.Next = 0, 0, 0 // until the first message is read
+	}
+	r.publish()
+	return nil
+}
+
+// read reads to the end of the range, with a new consumer after each failure.
+func (r *Replay) read(ctx context.Context) error {
+	wait := retryFirst
+	for {
+		before := r.run.Position
+		done, err := r.consume(ctx)
+		if done || ctx.Err() != nil {
+			return nil
+		}
+		if sinkErr, ok := errors.AsType[*sinkError](err); ok {
+			return sinkErr.err
+		}
+		if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, jetstream.ErrStreamNotFound) {
+			return err
+		}
+		if r.run.Position > before {
+			wait = retryFirst
+		}
+		r.log.Warn("reading is interrupted, trying on", "stream", stream.Ticks, "seq", r.run.Position, "err", err)
+		if pause(ctx, wait/2+rand.N(wait/2)) != nil {
+			return nil
+		}
+		wait = min(2*wait, retryLongest)
+		// Without this, what was missed would come in one burst.
+		r.pacer.Restart()
+	}
+}
+
+// sinkError is a failure of the sink, which trying again would not mend.
+type sinkError struct{ err error }
+
+func (e *sinkError) Error() string { return e.err.Error() }
+
+// consume reads with one consumer until the end of the range or a failure.
+func (r *Replay) consume(ctx context.Context) (done bool, err error) {
+	consumer, err := r.js.OrderedConsumer(ctx, stream.Ticks, r.consumerConfig())
+	if err != nil {
+		return false, fmt.Errorf("make consumer on %s: %w", stream.Ticks, err)
+	}
+	if info := consumer.CachedInfo(); info != nil && info.NumPending == 0 {
+		return true, nil
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(prefetch))
+	if err != nil {
+		return false, fmt.Errorf("read from %s: %w", stream.Ticks, err)
+	}
+	defer messages.Stop()
+	defer context.AfterFunc(ctx, messages.Stop)()
+	for {
+		msg, err := messages.Next()
+		if err != nil {
+			return false, fmt.Errorf("read from %s: %w", stream.Ticks, err)
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return false, fmt.Errorf("read a message's place in %s: %w", stream.Ticks, err)
+		}
+		if meta.Sequence.Stream > r.run.Last || !r.cfg.To.IsZero() && meta.Timestamp.After(r.cfg.To) {
+			return true, nil
+		}
+		if err := r.handle(ctx, msg, meta); err != nil {
+			return false, &sinkError{err}
+		}
+		if ctx.Err() != nil || meta.NumPending == 0 {
+			return ctx.Err() == nil, nil
+		}
+	}
+}
+
+func (r *Replay) consumerConfig() jetstream.OrderedConsumerConfig {
+	cfg := jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:   r.run.Position + 1,
+		// One attempt, then ours: the client's own retries outlive ctx.
+		MaxResetAttempts: 1,
+	}
+	if !r.cfg.From.IsZero() && !r.began {
+		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &r.cfg.From
+	}
+	// Reading every subject costs half of what a filter that leaves out the few
+	// clock marks would.
+	for _, symbol := range r.cfg.Symbols {
+		cfg.FilterSubjects = append(cfg.FilterSubjects, stream.TickFilter(symbol))
+	}
+	return cfg
+}
+
+// handle waits until the tick is due and writes it.
+func (r *Replay) handle(ctx context.Context, msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	seq := meta.Sequence.Stream
+	if !r.began {
+		r.began = true
+		r.run.First, r.run.Position, r.run.Next = seq, seq-1, seq
+	}
+	stored, ok := stream.ParseStoredTick(msg.Subject())
+	if !ok { // a clock mark
+		r.run.Position = seq
+		return nil
+	}
+	if r.cfg.Speed > 0 {
+		at, ok := r.clock.EventTime(msg.Data(), meta.Timestamp)
+		if !ok {
+			at = meta.Timestamp // stored by somebody else
+		}
+		if d := r.pacer.Delay(at); d >= shortestPause {
+			if err := r.flush(ctx); err != nil {
+				return err
+			}
+			if pause(ctx, d) != nil {
+				return nil // not written: Next stays where it is
+			}
+		}
+	}
+	m := Message{Sequence: seq, Symbol: stored.Symbol, StoredAt: meta.Timestamp, Payload: msg.Data()}
+	if err := r.sink.Write(ctx, m); err != nil {
+		return fmt.Errorf("write tick %d: %w", seq, err)
+	}
+	r.run.Position = seq
+	r.run.Ticks++
+	r.run.Bytes += int64(len(m.Payload))
+	if r.unflushed++; r.unflushed >= flushEvery {
+		return r.flush(ctx)
+	}
+	return nil
+}
+
+// flush delivers what is written and says so in the progress.
+func (r *Replay) flush(ctx context.Context) error {
+	if r.unflushed > 0 {
+		if err := r.sink.Flush(ctx); err != nil {
+			return fmt.Errorf("deliver ticks up to %d: %w", r.run.Position, err)
+		}
+		r.unflushed = 0
+	}
+	if r.began {
+		r.run.Next = r.run.Position + 1
+	}
+	r.publish()
+	return nil
+}
+
+func (r *Replay) publish() {
+	snapshot := r.run
+	r.published.Store(&snapshot)
+}
