@@ -26,7 +26,9 @@ func traffic(n int) (payloads []string, bySymbol map[string][]string) {
 	return payloads, bySymbol
 }
 
-func TestTicksAreStoredUnchangedAndInOrder(t *testing.T) { inEachDurability(t, testTicksAreStoredUnchangedAndInOrder) }
+func TestTicksAreStoredUnchangedAndInOrder(t *testing.T) {
+	inEachDurability(t, testTicksAreStoredUnchangedAndInOrder)
+}
 
 func testTicksAreStoredUnchangedAndInOrder(t *testing.T, b *bed) {
 	r := b.start(b.cfg)
@@ -93,7 +95,9 @@ func TestRefusedInputIsKeptWithItsReason(t *testing.T) {
 	}
 }
 
-func TestNothingIsLostWhileNATSIsAway(t *testing.T) { inEachDurability(t, testNothingIsLostWhileNATSIsAway) }
+func TestNothingIsLostWhileNATSIsAway(t *testing.T) {
+	inEachDurability(t, testNothingIsLostWhileNATSIsAway)
+}
 
 func testNothingIsLostWhileNATSIsAway(t *testing.T, b *bed) {
 	r := b.start(b.cfg)
@@ -110,7 +114,9 @@ func testNothingIsLostWhileNATSIsAway(t *testing.T, b *bed) {
 	b.expectTicks(want)
 }
 
-func TestNothingIsLostOverRepeatedReconnects(t *testing.T) { inEachDurability(t, testNothingIsLostOverRepeatedReconnects) }
+func TestNothingIsLostOverRepeatedReconnects(t *testing.T) {
+	inEachDurability(t, testNothingIsLostOverRepeatedReconnects)
+}
 
 func testNothingIsLostOverRepeatedReconnects(t *testing.T, b *bed) {
 	nc := b.nats.Connect()
