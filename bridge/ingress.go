@@ -31,6 +31,9 @@ type Ingress struct {
 	gaps      chan event.Gap
 }
 
+// errDrain comes from Run when JetStream did not take all in time.
+var errDrain = errors.New("stopped before all that was read was stored")
+
 // gapBacklog is how many gaps wait for JetStream at most; more in one outage
 // are logged and counted only.
 const gapBacklog = 1024

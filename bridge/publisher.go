@@ -61,24 +61,17 @@ func (p *publisher) run(ctx context.Context) error {
 		bytes := int64(0)
 		for i := range batch {
 			m := &batch[i]
-			switch {
-			case m.isMark():
+			if m.isMark() {
 				msgs = p.appendMarks(msgs, m.watermark)
 				continue
-			case m.refused != "":
-				err = p.rejecter.reject(ctx, *m, reasonFieldMissing, m.refused)
-			default:
-				err = p.decoder.Decode([]byte(m.payload), m.receivedAt, &t)
-				if refusal, ok := errors.AsType[*tick.Refusal](err); ok {
-					err = p.rejecter.reject(ctx, *m, string(refusal.Reason), refusal.Detail)
-				} else if err == nil {
-					msgs = append(msgs, p.encode(m, &t))
-					kept = append(kept, *m)
-					bytes += m.size()
-				}
 			}
+			msg, err := p.encode(ctx, m, &t)
 			if err != nil {
 				return fmt.Errorf("handle a tick: %w", err)
+			}
+			if msg != nil {
+				msgs, kept = append(msgs, msg), append(kept, *m)
+				bytes += m.size()
 			}
 		}
 		p.held.Store(int64(len(kept)))
@@ -92,6 +85,26 @@ func (p *publisher) run(ctx context.Context) error {
 			p.measure(len(batch), time.Since(began))
 		}
 	}
+}
+
+// encode makes the message of a tick; nil for what is none, which it rejects.
+func (p *publisher) encode(ctx context.Context, m *message, t *tick.Tick) (*nats.Msg, error) {
+	if m.refused != "" {
+		return nil, p.rejecter.reject(ctx, *m, reasonFieldMissing, m.refused)
+	}
+	payload := []byte(m.payload)
+	err := p.decoder.Decode(payload, m.receivedAt, t)
+	if refusal, ok := errors.AsType[*tick.Refusal](err); ok {
+		return nil, p.rejecter.reject(ctx, *m, string(refusal.Reason), refusal.Detail)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
+	msg := nats.NewMsg(stream.TickSubject(t.Symbol))
+	msg.Data = payload
+	p.next++
+	msg.Header.Set(nats.MsgIdHdr, messageID(p.prefix, *m, p.next))
+	return msg, nil
 }
 
 // store appends msgs and settles the ticks among them.
@@ -111,14 +124,6 @@ func (p *publisher) store(ctx context.Context, msgs []*nats.Msg, kept []message)
 	p.stored.Add(int64(len(kept)))
 	p.settle(ctx, kept)
 	return nil
-}
-
-func (p *publisher) encode(m *message, t *tick.Tick) *nats.Msg {
-	msg := nats.NewMsg(stream.TickSubject(t.Symbol))
-	msg.Data = []byte(m.payload)
-	p.next++
-	msg.Header.Set(nats.MsgIdHdr, messageID(p.prefix, *m, p.next))
-	return msg
 }
 
 func (p *publisher) appendMarks(msgs []*nats.Msg, watermark time.Time) []*nats.Msg {

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -193,5 +192,3 @@ func messageID(prefix string, m message, n uint64) string {
 	}
 	return prefix + strconv.FormatUint(n, 36)
 }
-
-var errDrain = errors.New("stopped before all that was read was stored")

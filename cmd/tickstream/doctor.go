@@ -74,7 +74,7 @@ func runDoctor(ctx context.Context, cmd *cli.Command) error {
 	servers := doctor.Servers{NATS: func() (*nats.Conn, error) { return pingNATS(natsCfg) }}
 	var checks []doctor.Check
 	if role := cmd.String("role"); role != "" {
-		facts := doctor.RoleFacts{Facts: doctor.ExamineRole(ctx, cfg, servers)}
+		facts := doctor.RoleFacts{Facts: doctor.ExamineRole(ctx, cfg, servers, role)}
 		if cmd.Bool("here") {
 			var err error
 			if facts.Host, err = os.Hostname(); err != nil {

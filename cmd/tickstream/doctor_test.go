@@ -188,6 +188,7 @@ func broken(checks map[string]doctor.Check) []string {
 }
 
 func TestDoctorOnAHealthySystem(t *testing.T) {
+	t.Parallel()
 	s := startSystem(t, "bridge", "pipeline", "health", "feed", "appv2")
 	code, checks := s.examine("--strict")
 	for id, c := range checks {
@@ -202,6 +203,7 @@ func TestDoctorOnAHealthySystem(t *testing.T) {
 
 // One fault gives one line, and the lines that follow from it say so.
 func TestDoctorNamesTheOneCause(t *testing.T) {
+	t.Parallel()
 	all := []string{"bridge", "pipeline", "health", "feed", "appv2"}
 	for name, c := range map[string]struct {
 		spoil func(*system)
@@ -244,6 +246,7 @@ func TestDoctorNamesTheOneCause(t *testing.T) {
 }
 
 func TestDoctorWhereNothingRuns(t *testing.T) {
+	t.Parallel()
 	s := &system{testServers: &testServers{nats: testbed.StartNATS(t), redis: testbed.StartRedis(t)}, t: t}
 	if code, checks := s.examine(); code != exitUnwell || !slices.Equal(broken(checks), []string{"streams"}) ||
 		!strings.Contains(checks["streams"].Detail, "stream TICKS is missing") {
@@ -259,6 +262,7 @@ func TestDoctorWhereNothingRuns(t *testing.T) {
 
 // Silence is a fault only where ticks are to be expected.
 func TestDoctorWithoutTicks(t *testing.T) {
+	t.Parallel()
 	s := startSystem(t, "bridge", "pipeline", "appv2")
 	bucket, err := s.js.KeyValue(t.Context(), stream.ComponentsBucket)
 	if err != nil {
@@ -285,6 +289,7 @@ func TestDoctorWithoutTicks(t *testing.T) {
 }
 
 func TestDoctorPrintsForPeople(t *testing.T) {
+	t.Parallel()
 	s := startSystem(t, "bridge", "pipeline", "health", "feed")
 	code, stdout, _ := tickstream(t, s.with("doctor", "--health-interval", "1s")...)
 	for _, want := range []string{"✓ NATS reachable", "✓ bridge subscribed", "! AppV2 listens", "→ if AppV2 is running", "nothing is broken"} {
@@ -303,6 +308,7 @@ func TestDoctorPrintsForPeople(t *testing.T) {
 }
 
 func TestDoctorOfOneRole(t *testing.T) {
+	t.Parallel()
 	s := startSystem(t, "bridge", "health", "feed")
 	role := func(args ...string) (int, string) {
 		t.Helper()

@@ -47,7 +47,7 @@ func logger(cmd *cli.Command) *slog.Logger {
 	if cmd.String("log-format") == logJSON {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: &level}))
 	}
-	return slog.New(tint.NewHandler(w, &tint.Options{
+	return slog.New(tint.NewTextHandler(w, &tint.Options{
 		Level: &level, TimeFormat: time.DateTime, NoColor: !coloured(w),
 	}))
 }

@@ -20,6 +20,9 @@ import (
 var quiet = slog.New(slog.DiscardHandler)
 
 func TestMain(m *testing.M) {
+	if os.Getenv(mainEnv) != "" {
+		main() // does not return
+	}
 	logging.Disable() // as main does
 	os.Exit(m.Run())
 }
@@ -57,7 +60,12 @@ func start(t *testing.T, stdin string, args ...string) *command {
 	go func() { // ends when the command does, at the latest with the test's context
 		c.code <- run(ctx, append([]string{"tickstream"}, args...), strings.NewReader(stdin), &c.stdout, &c.stderr)
 	}()
-	t.Cleanup(stop)
+	t.Cleanup(func() {
+		stop()
+		if t.Failed() {
+			t.Logf("%q wrote\n%s\nand on standard error\n%s", args, &c.stdout, &c.stderr)
+		}
+	})
 	return c
 }
 
@@ -76,13 +84,9 @@ func (c *command) wait(t *testing.T) int {
 // shows waits until standard output holds text.
 func (c *command) shows(t *testing.T, text string) {
 	t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
-	for !strings.Contains(c.stdout.String(), text) {
-		if time.Now().After(deadline) {
-			t.Fatalf("standard output does not show %q but:\n%s\nstandard error: %s", text, &c.stdout, &c.stderr)
-		}
-		time.Sleep(5 * time.Millisecond) // polls a condition with a deadline
-	}
+	testbed.Eventually(t, 15*time.Second, fmt.Sprintf("standard output shows %q", text), func(context.Context) bool {
+		return strings.Contains(c.stdout.String(), text)
+	})
 }
 
 // tickstream runs a command line to its end.

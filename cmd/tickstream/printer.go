@@ -81,7 +81,7 @@ func (p *printer) health(e event.StreamingHealth) string {
 	switch h.Status {
 	case event.StatusHealthy:
 		colour = green
-	case event.StatusStarting, event.StatusDegraded, event.StatusStopping:
+	case event.StatusStarting, event.StatusDegraded, event.StatusStopping, "warning": // said to older pages
 		colour = yellow
 	}
 	line := p.paint.paint(colour, fmt.Sprintf("%-8s", h.Status)) +

@@ -34,8 +34,10 @@ const (
 // commands are all of tickstream's, each by its own file.
 func commands() []*cli.Command {
 	return []*cli.Command{
+		upCommand(),
 		bridgeCommand(),
 		pipelineCommand(),
+		healthCommand(),
 		sessionCommand(),
 		watchCommand(),
 		doctorCommand(),

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -21,7 +21,7 @@ With a synthetic feed that publishes to Redis as AppV2 does, 60 ticks a second:
   tickstream up --sim
 
 The same at 5,000 ticks a second:
-  tickstream up --sim --rate 5000
+  tickstream up --sim 5000
 
 Ctrl-C ends it cleanly, a second one at once.`
 
@@ -31,6 +31,7 @@ const upDrainTimeout = 3 * time.Second
 func upCommand() *cli.Command {
 	return &cli.Command{
 		Name: "up", Category: categoryRun, Usage: "Run everything in one process",
+		ArgsUsage:   "[RATE]",
 		Description: upDescription,
 		Flags: flags(
 			[]cli.Flag{
@@ -39,7 +40,7 @@ func upCommand() *cli.Command {
 				&cli.BoolFlag{Name: "sim", Sources: env("sim"),
 					Usage: "add a synthetic feed; sessions are then always on unless --session says otherwise"},
 				&cli.FloatFlag{Name: "rate", Sources: env("sim", "rate"), Value: 60,
-					Usage: "ticks a second of the synthetic feed (`RATE`)"},
+					Usage: "ticks a second of the synthetic feed (`RATE`); up --sim 5000 says the same"},
 			},
 			natsFlags(""), redisFlags(""), healthFlags(), bridgeFlags(upDrainTimeout), streamFlags(),
 		),
@@ -53,11 +54,19 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	rate, err := simRate(cmd)
+	if err != nil {
+		return err
+	}
 	servers, err := startServers(ctx, cmd, &streams, log)
 	if err != nil {
 		return err
 	}
-	defer servers.stop()
+	defer func() {
+		if err := servers.stop(); err != nil {
+			log.Warn("stop the embedded servers", "err", err)
+		}
+	}()
 
 	natsCfg, redisCfg := natsConfigOf(cmd), redisConfigOf(cmd)
 	natsCfg.URL, redisCfg.URL = servers.natsURL, servers.redisURL
@@ -78,7 +87,7 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	roles := append(bridgeRoles, p.pipelineRoles(streams)...)
 	roles = append(roles, health.roles...)
 	if cmd.Bool("sim") {
-		feed, err := p.feedRole(cmd.Float("rate"), health.symbols)
+		feed, err := p.feedRole(redisCfg, rate, health.symbols)
 		if err != nil {
 			return err
 		}
@@ -87,9 +96,21 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	banner{
 		nats: servers.natsURL, redis: servers.redisURL, dashboard: health.url,
 		embeddedNATS: servers.nats != nil, embeddedRedis: servers.redis != nil,
-		channels: p.channels, data: servers.dataPath(), sim: cmd.Bool("sim"), rate: cmd.Float("rate"),
+		channels: p.channels, data: servers.dataPath(), sim: cmd.Bool("sim"), rate: rate,
 	}.print(cmd.Root().Writer)
 	return runRoles(ctx, roles)
+}
+
+// simRate is --rate, or the number behind --sim.
+func simRate(cmd *cli.Command) (float64, error) {
+	if !cmd.Args().Present() {
+		return cmd.Float("rate"), nil
+	}
+	rate, err := strconv.ParseFloat(cmd.Args().First(), 64)
+	if err != nil || !cmd.Bool("sim") || cmd.Args().Len() > 1 {
+		return 0, usageErrorf("up takes a rate behind --sim and nothing else, not %q; see tickstream up --help", cmd.Args().First())
+	}
+	return rate, nil
 }
 
 // servers are the embedded ones that this process runs, and where all are.

@@ -8,22 +8,37 @@ import (
 	"github.com/tickstock/tickstream/pipeline/presence"
 )
 
-// Facts is what was measured at one moment. The zero value says that nothing
-// has been measured yet.
+// Facts is what was measured at one moment, to be read only. The zero value
+// says that nothing has been measured yet. Times are by this host's clock.
 type Facts struct {
 	// At is when the last measurement succeeded; zero if none has.
 	At time.Time
-	// JetStream is whether JetStream answers.
+	// JetStream is whether JetStream answers. While it does not, all else is as
+	// last measured.
 	JetStream Reach
+	// MissingStreams are the streams, and the components' bucket, that do not
+	// exist.
+	MissingStreams []string
+	// Incomplete are the parts of the measurement that fail though JetStream
+	// answers; what they measure is as last measured.
+	Incomplete []Incomplete
+	// ClockOffset is how far the NATS server's clock is ahead of this host's; 0
+	// if they agree within half a second.
+	ClockOffset time.Duration
+	// RateWindow, ActiveWindow and ErrorWindow are what was measured over.
+	RateWindow, ActiveWindow, ErrorWindow time.Duration
 
 	// TicksPerSecond stored in TICKS over the rate window, clock marks left out.
 	TicksPerSecond float64
+	// TicksInErrorWindow were stored in TICKS in the error window.
+	TicksInErrorWindow int64
 	// LastTickAt is when the newest tick was stored; zero if there is none.
 	LastTickAt time.Time
 	// FirstTickAt is when the first tick of the session was stored; zero if
 	// none was yet.
 	FirstTickAt time.Time
-	// IngestLag is from event time to storage of the newest ticks.
+	// IngestLag is from event time to storage of the newest ticks: the median
+	// over the newest tick of each symbol.
 	IngestLag time.Duration
 
 	// UniverseSize is how many symbols the session covers.
@@ -33,20 +48,34 @@ type Facts struct {
 	// StaleSymbols of the universe have none, in the universe's order.
 	StaleSymbols []string
 
-	// Consumers are the pipeline's consumers of TICKS.
+	// Consumers are the pipeline's consumers of TICKS, by name.
 	Consumers []Consumer
-	// BarsPerMinute and the two counts are measured on BARS and SIGNALS.
-	BarsPerMinute        float64
-	PatternsDetected     int64 // in the session
-	IndicatorsCalculated int64 // in the session
+	// BarsPerMinute are the bars stored in a minute that begins and ends at a
+	// half minute, so that the burst at a minute's end is in it whole: the last
+	// such minute or, if they are more, those stored since.
+	BarsPerMinute float64
+	// PatternsDetected and IndicatorsCalculated were stored in SIGNALS since
+	// the session started, corrections included.
+	PatternsDetected     int64
+	IndicatorsCalculated int64
 
-	// RejectsInWindow were stored in REJECTS in the error window.
+	// RejectsInWindow were stored in REJECTS in the error window, and
+	// RejectReasons are these by reason.
 	RejectsInWindow int64
-	// GapsInWindow is the subscription gaps published in the error window.
+	RejectReasons   map[string]int64
+	// GapsInWindow is the subscription gaps published in the error window, and
+	// GapTime how long they were together.
 	GapsInWindow int64
+	GapTime      time.Duration
+	// ShedInWindow are the ticks that bridges reported as shed in the error
+	// window.
+	ShedInWindow int64
 
 	// Components that are present, by what they say of themselves.
 	Components []presence.Report
+	// LastReports is when a component of each role last reported, present or
+	// not, as far as was seen.
+	LastReports map[string]time.Time
 }
 
 // Reach is whether something answers.
@@ -58,10 +87,18 @@ type Reach struct {
 	Err string
 }
 
+// Incomplete is a part of the measurement that fails.
+type Incomplete struct {
+	Part string
+	// Since is when it began to fail.
+	Since time.Time
+	Err   string
+}
+
 // Consumer is one consumer of TICKS as the server sees it.
 type Consumer struct {
 	Name    string
-	Pending uint64        // not yet delivered
+	Pending uint64        // not yet acknowledged, delivered or not
 	Lag     time.Duration // age of the oldest tick not yet acknowledged; 0 when none waits
 }
 
@@ -74,7 +111,8 @@ type Surroundings struct {
 	MarketOpen bool
 	// MarketOpenedAt is when MarketOpen last became true; zero if unknown.
 	MarketOpenedAt time.Time
-	// NATS and Redis are the buses that health is published on.
+	// NATS and Redis are the buses that health is published on; the zero value
+	// is one that was not tried yet.
 	NATS, Redis Reach
 	// Database is whether PostgreSQL answers; nil where none is configured.
 	Database *Reach

@@ -8,24 +8,19 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
 const (
-	prefetch   = 10_000 // messages on their way from the server at most
 	flushEvery = 10_000 // messages between two flushes without a pause
 	// A pause shorter than this is not worth a flush: the next one makes up for it.
 	shortestPause = time.Millisecond
 	finalFlush    = 5 * time.Second
-	retryFirst    = 100 * time.Millisecond
-	retryLongest  = 5 * time.Second
 )
 
 // ErrGone is returned by [Replay.Run] when the whole range has left TICKS or
@@ -184,93 +179,6 @@ func (r *Replay) locate(ctx context.Context) error {
 	}
 	r.publish()
 	return nil
-}
-
-// read reads to the end of the range, with a new consumer after each failure.
-func (r *Replay) read(ctx context.Context) error {
-	wait := retryFirst
-	for {
-		before := r.run.Position
-		done, err := r.consume(ctx)
-		if done || ctx.Err() != nil {
-			return nil
-		}
-		if sinkErr, ok := errors.AsType[*sinkError](err); ok {
-			return sinkErr.err
-		}
-		if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, jetstream.ErrStreamNotFound) {
-			return err
-		}
-		if r.run.Position > before {
-			wait = retryFirst
-		}
-		r.log.Warn("reading is interrupted, trying on", "stream", stream.Ticks, "seq", r.run.Position, "err", err)
-		if pause(ctx, wait/2+rand.N(wait/2)) != nil {
-			return nil
-		}
-		wait = min(2*wait, retryLongest)
-		// Without this, what was missed would come in one burst.
-		r.pacer.Restart()
-	}
-}
-
-// sinkError is a failure of the sink, which trying again would not mend.
-type sinkError struct{ err error }
-
-func (e *sinkError) Error() string { return e.err.Error() }
-
-// consume reads with one consumer until the end of the range or a failure.
-func (r *Replay) consume(ctx context.Context) (done bool, err error) {
-	consumer, err := r.js.OrderedConsumer(ctx, stream.Ticks, r.consumerConfig())
-	if err != nil {
-		return false, fmt.Errorf("make consumer on %s: %w", stream.Ticks, err)
-	}
-	if info := consumer.CachedInfo(); info != nil && info.NumPending == 0 {
-		return true, nil
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(prefetch))
-	if err != nil {
-		return false, fmt.Errorf("read from %s: %w", stream.Ticks, err)
-	}
-	defer messages.Stop()
-	defer context.AfterFunc(ctx, messages.Stop)()
-	for {
-		msg, err := messages.Next()
-		if err != nil {
-			return false, fmt.Errorf("read from %s: %w", stream.Ticks, err)
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return false, fmt.Errorf("read a message's place in %s: %w", stream.Ticks, err)
-		}
-		if meta.Sequence.Stream > r.run.Last || !r.cfg.To.IsZero() && meta.Timestamp.After(r.cfg.To) {
-			return true, nil
-		}
-		if err := r.handle(ctx, msg, meta); err != nil {
-			return false, &sinkError{err}
-		}
-		if ctx.Err() != nil || meta.NumPending == 0 {
-			return ctx.Err() == nil, nil
-		}
-	}
-}
-
-func (r *Replay) consumerConfig() jetstream.OrderedConsumerConfig {
-	cfg := jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:   r.run.Position + 1,
-		// One attempt, then ours: the client's own retries outlive ctx.
-		MaxResetAttempts: 1,
-	}
-	if !r.cfg.From.IsZero() && !r.began {
-		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &r.cfg.From
-	}
-	// Reading every subject costs half of what a filter that leaves out the few
-	// clock marks would.
-	for _, symbol := range r.cfg.Symbols {
-		cfg.FilterSubjects = append(cfg.FilterSubjects, stream.TickFilter(symbol))
-	}
-	return cfg
 }
 
 // handle waits until the tick is due and writes it.

@@ -113,8 +113,9 @@ func (e *examiner) database(ctx context.Context) {
 	d.Symbols = len(found.Symbols)
 }
 
-// ExamineRole observes only what [JudgeRole] needs, well within a second.
-func ExamineRole(ctx context.Context, cfg Config, servers Servers) Facts {
+// ExamineRole observes only what [JudgeRole] needs for that role, well within a
+// second, and asks NATS for nothing that the role's own user may not see.
+func ExamineRole(ctx context.Context, cfg Config, servers Servers, role string) Facts {
 	cfg.HealthInterval = cmp.Or(cfg.HealthInterval, 5*time.Second)
 	e := &examiner{cfg: cfg, servers: servers, located: make(chan struct{})}
 	e.facts.HealthInterval = cfg.HealthInterval
@@ -124,7 +125,10 @@ func ExamineRole(ctx context.Context, cfg Config, servers Servers) Facts {
 		return e.facts
 	}
 	defer conn.close()
-	conn.observe(ctx)
+	if role == presence.RoleHealth {
+		conn.health(ctx)
+	}
+	conn.components(ctx)
 	return e.facts
 }
 

@@ -81,7 +81,8 @@ func (e *examiner) nats(ctx context.Context, redisDone <-chan struct{}) {
 	}
 	x.grown(before, after)
 	x.consumers(ctx)
-	x.observe(ctx)
+	x.health(ctx)
+	x.components(ctx)
 }
 
 func (x *natsExam) jetStream(ctx context.Context) {
@@ -96,12 +97,6 @@ func (x *natsExam) jetStream(ctx context.Context) {
 		x.n.VerifyErr = sentence(err)
 	}
 	x.n.Findings = findings
-}
-
-// observe looks at what ages: the components, and the latest health and session.
-func (x *natsExam) observe(ctx context.Context) {
-	x.health(ctx)
-	x.components(ctx)
 }
 
 func (x *natsExam) now() time.Time {

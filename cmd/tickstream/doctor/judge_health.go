@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/presence"
 )
 
 func (f Facts) healthOnNATS() verdict {
@@ -43,6 +44,13 @@ func (f Facts) healthOnRedis() verdict {
 	return ok(fmt.Sprintf("heard on %s, %s", r.HealthChannel, beats))
 }
 
+// legacyCritical is what health says instead of error to older pages, where it
+// is set to.
+const legacyCritical = "critical"
+
+// faulty is whether health calls the system broken.
+func faulty(s event.Status) bool { return s == event.StatusError || s == legacyCritical }
+
 // status passes on what health says of the whole. Where a check has failed
 // already, it only repeats that.
 func (f Facts) status(explained bool) verdict {
@@ -54,7 +62,7 @@ func (f Facts) status(explained bool) verdict {
 	switch {
 	case h.Status == event.StatusHealthy:
 		return ok(detail)
-	case h.Status == event.StatusError && !explained:
+	case faulty(h.Status) && !explained:
 		return failed(detail, "the issues name the cause")
 	}
 	return warning(detail, "")
@@ -110,7 +118,7 @@ func JudgeRole(f RoleFacts, role string) []Check {
 	}
 	r.add("nats", "NATS reachable", nil, n.reachable)
 	r.add(role, role+" running", []string{"nats"}, func() verdict { return n.component(role) })
-	if role == "health" {
+	if role == presence.RoleHealth {
 		r.add("health_nats", "health on NATS", []string{role}, func() verdict {
 			if n.HealthErr != "" || n.Health == nil {
 				return failed("no health event: "+n.HealthErr, "look at the log of health")

@@ -1,0 +1,153 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/presence"
+)
+
+// bridgeReport is the report of the bridge that reads, if any does.
+func (n NATS) bridgeReport() *presence.Bridge {
+	var idle *presence.Bridge
+	for _, report := range n.Components {
+		if report.Bridge == nil {
+			continue
+		}
+		if report.Bridge.Subscribed {
+			return report.Bridge
+		}
+		idle = report.Bridge
+	}
+	return idle
+}
+
+func (f Facts) subscribed() verdict {
+	bridge := f.NATS.bridgeReport()
+	r := f.Redis
+	switch {
+	case r.SubscribersErr != "":
+		return failed(r.SubscribersErr, "allow this Redis user PUBSUB")
+	case bridge != nil && !bridge.Subscribed:
+		return failed(fmt.Sprintf("the bridge says that it is not reading %s (failed connects: %d)", bridge.Source, bridge.FailedConnects),
+			"look at the bridge's log; check its --redis (REDIS_URL)")
+	case r.SourceIsStream:
+		return ok("reads the Redis stream " + r.Source)
+	case r.TickSubscribers == 0:
+		return failed(fmt.Sprintf("nobody is subscribed to %s on this Redis, though the bridge says it reads", r.Source),
+			"the bridge reads another Redis or channel: compare its --redis (REDIS_URL) and --redis-namespace with these")
+	}
+	return ok(fmt.Sprintf("%d subscribed to %s", r.TickSubscribers, r.Source))
+}
+
+// feed judges whether ticks come in at all.
+func (f Facts) feed() verdict {
+	r := f.Redis
+	if v, bad := failedIf(r.ListenErr, "allow this Redis user to subscribe to "+r.Source); bad {
+		return v
+	}
+	from := ""
+	if len(r.Publishers) > 0 {
+		from = ", published by " + strings.Join(r.Publishers, ", ")
+	}
+	if r.SourceIsStream {
+		if r.SourceIdle != nil && *r.SourceIdle < slowFeed {
+			return ok(fmt.Sprintf("last entry of %s %s ago%s", r.Source, short(*r.SourceIdle), from))
+		}
+	} else if r.Heard > 0 {
+		return ok(fmt.Sprintf("%d in %s on %s (%.1f/s)%s", r.Heard, short(r.Listened), r.Source, float64(r.Heard)/r.Listened.Seconds(), from))
+	}
+	if last := f.NATS.LastTick; last != nil && last.Age < slowFeed {
+		return ok(fmt.Sprintf("none while listening for %s, the last one %s ago", short(r.Listened), short(last.Age)))
+	}
+	return f.silence()
+}
+
+// silence judges that no tick comes in: out of market hours it is no fault.
+func (f Facts) silence() verdict {
+	said := fmt.Sprintf("no tick on %s for %s", f.Redis.Source, short(f.Redis.Listened))
+	if last := f.NATS.LastTick; last != nil {
+		said = fmt.Sprintf("no tick on %s for %s", f.Redis.Source, short(last.Age))
+	}
+	mend := "if the market is open, AppV2's producer is down or publishes to another Redis; try tickstream sim"
+	if f.NATS.Err != "" || f.NATS.JetStreamErr != "" || f.NATS.HealthErr != "" {
+		return warning(said+": the market is closed, or the producer does not publish; which of them, NATS could tell", mend)
+	}
+	fresh := f.NATS.Health != nil && f.NATS.HealthAge <= f.HealthInterval+slack
+	switch {
+	case fresh && faulty(f.NATS.Health.Status):
+		return failed(said+", and health counts that as a fault: the producer does not publish", mend)
+	case fresh && f.NATS.Health.Status == event.StatusHealthy:
+		return warning(said+": the market is closed, as health sees no fault in it", mend)
+	case !f.NATS.SessionActive:
+		return warning(said+": no session is active, so the market is closed or none was started; or the producer does not publish", mend)
+	}
+	return failed(said+" while a session is active: the producer does not publish, or the market has closed", mend)
+}
+
+// flowing is whether ticks were seen to come in while watching.
+func (f Facts) flowing() bool {
+	r := f.Redis
+	return r.Heard > 0 || r.SourceIdle != nil && *r.SourceIdle < slowFeed
+}
+
+func (f Facts) tickAge() verdict {
+	if v, bad := failedIf(f.NATS.TicksErr, "check the permissions of this NATS user"); bad {
+		return v
+	}
+	last := f.NATS.LastTick
+	detail := "TICKS holds none"
+	if last != nil {
+		detail = fmt.Sprintf("stored %s ago, sequence %d", short(last.Age), last.Sequence)
+	}
+	switch {
+	case last != nil && last.Age <= freshTick:
+		return ok(detail)
+	case !f.flowing():
+		return notToSee(detail + "; none is to be expected")
+	}
+	if bridge := f.NATS.bridgeReport(); bridge != nil {
+		detail += fmt.Sprintf("; the bridge holds %d ticks, refused %d, has waited %d ms for JetStream", bridge.QueuedTicks, total(bridge.Rejected), bridge.PublishBlockedMs)
+	}
+	return failed("ticks come in, but none is stored: "+detail,
+		"look at the bridge's log and at REJECTS: nats stream view REJECTS")
+}
+
+func (f Facts) growing() verdict {
+	last := f.NATS.LastTick
+	switch {
+	case last != nil && last.New:
+		return ok(fmt.Sprintf("%d messages in %s", f.NATS.Grown, short(f.NATS.Watched)))
+	case !f.flowing():
+		return notToSee("no tick came in meanwhile")
+	case last != nil && last.Age < f.NATS.Watched+freshTick:
+		return ok("the last tick is recent")
+	}
+	return failed(fmt.Sprintf("no new tick in %s", short(f.NATS.Watched)), "look at the bridge's log")
+}
+
+func (n NATS) lag() verdict {
+	if v, bad := failedIf(n.ConsumersErr, "check the permissions of this NATS user"); bad {
+		return v
+	}
+	if len(n.Consumers) == 0 {
+		return warning("TICKS has no durable consumer", "restart the pipeline: it makes its consumer when it starts")
+	}
+	var said []string
+	state := OK
+	for _, c := range n.Consumers {
+		said = append(said, fmt.Sprintf("%s has %d to read, %d unacknowledged", c.Name, c.Pending, c.Unacked))
+		switch {
+		case c.Pending > harmfulBacklog:
+			state = Failed
+		case c.Pending > noticeableBacklog && state == OK:
+			state = Warning
+		}
+	}
+	v := verdict{state: state, detail: strings.Join(said, "; ")}
+	if state != OK {
+		v.mend = "the pipeline is slower than the feed: look at its log and CPU, or run one more"
+	}
+	return v
+}

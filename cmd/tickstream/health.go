@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/tickstock/tickstream/health"
+	"github.com/tickstock/tickstream/health/calendar"
+	"github.com/tickstock/tickstream/health/observe"
+	"github.com/tickstock/tickstream/health/session"
+	"github.com/tickstock/tickstream/health/web"
+	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/urfave/cli/v3"
+)
+
+const healthDescription = `Owns the session and publishes the health of the system every few seconds, and
+at once on each change, to JetStream and to AppV2's Redis channel. Several may
+run: one publishes on each bus, another takes over when it is gone.`
+
+const (
+	categoryHealth  = "Health"
+	categorySession = "Session"
+)
+
+func healthCommand() *cli.Command {
+	return &cli.Command{
+		Name: "health", Category: categoryRun, Usage: "Run health: own the session, publish health on both buses",
+		Description: healthDescription,
+		Flags:       flags(natsFlags(defaultNATSURL), redisFlags(defaultRedisURL), healthFlags(), streamFlags()),
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			p, err := newProcess(cmd, presence.RoleHealth)
+			if err != nil {
+				return err
+			}
+			defer p.close()
+			streams, err := streamConfigOf(cmd)
+			if err != nil {
+				return err
+			}
+			parts, err := p.healthRoles(ctx, cmd, streams, false)
+			if err != nil {
+				return err
+			}
+			return runRoles(ctx, parts.roles)
+		},
+	}
+}
+
+func healthFlags() []cli.Flag {
+	duration := func(name, category string, value time.Duration, usage string) cli.Flag {
+		return &cli.DurationFlag{Name: name, Sources: env(name), Category: category, Value: value, Usage: usage + " (`DURATION`)"}
+	}
+	return append([]cli.Flag{
+		duration("health-interval", categoryHealth, 5*time.Second, "time between two health events, 1s to 60s"),
+		&cli.StringFlag{Name: "http", Sources: env("http"), Category: categoryHealth, Value: "127.0.0.1:8080",
+			Usage: "`ADDRESS` of the status page, /health, /healthz and /readyz"},
+		&cli.BoolFlag{Name: "legacy-status-words", Sources: env("legacy-status-words"), Category: categoryHealth,
+			Usage: "say warning for starting and degraded, and critical for error"},
+		duration("active-window", categoryHealth, time.Minute, "a symbol without a tick for so long is stale"),
+		duration("startup-grace", categoryHealth, time.Minute, "how long a session may be starting without a tick"),
+		duration("stall-after", categoryHealth, 30*time.Second, "no tick for so long is an error while the market is open"),
+		&cli.FloatFlag{Name: "stale-share", Sources: env("stale-share"), Category: categoryHealth, Value: 0.05,
+			Usage: "`SHARE` of the universe that may be stale before health is degraded"},
+		duration("lag-warning", categoryHealth, 2*time.Second, "a lag that is degraded"),
+		duration("lag-critical", categoryHealth, 30*time.Second, "a lag that is an error"),
+		&cli.StringFlag{Name: "session", Sources: env("session"), Category: categorySession,
+			Usage: "`MODE` of sessions: market (by the calendar, the default), always (the default with up --sim) or manual (tickstream session start)"},
+		&cli.StringFlag{Name: "hours", Sources: env("hours"), Category: categorySession, Value: string(calendar.Regular),
+			Usage: "`HOURS` of the market: regular (09:30 to 16:00 in New York) or extended (04:00 to 20:00)"},
+		&cli.StringFlag{Name: "calendar-file", Sources: env("calendar-file"), Category: categorySession, TakesFile: true,
+			Usage: "`FILE` of closed days and early closes that are not in the built-in calendar"},
+		databaseFlag(),
+	}, universeFlags()...)
+}
+
+// healthParts is what the health role is made of.
+type healthParts struct {
+	roles   []role
+	symbols []string
+	url     string // of the status page
+}
+
+// healthRoles are the monitor, its page and its presence.
+func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams stream.Config, always bool) (healthParts, error) {
+	usage := func(err error) (healthParts, error) {
+		return healthParts{}, usageErrorf("%w (flags of the same names; see %s --help)", err, cmd.FullName())
+	}
+	modeName := cmd.String("session")
+	switch {
+	case modeName == "" && always:
+		modeName = string(session.ModeAlways)
+	case modeName == "":
+		modeName = string(session.ModeMarket)
+	}
+	mode, err := session.ParseMode(modeName)
+	if err != nil {
+		return usage(err)
+	}
+	days, err := calendar.New(calendar.Config{Hours: calendar.Hours(cmd.String("hours")), OverrideFile: cmd.String("calendar-file")})
+	if err != nil {
+		return usage(err)
+	}
+	symbols, err := loadUniverse(ctx, cmd, p.log)
+	if err != nil {
+		return healthParts{}, err
+	}
+	observer, err := observe.New(observe.Config{ActiveWindow: cmd.Duration("active-window")}, observe.Deps{
+		JetStream: p.js, Universe: symbols.Symbols, Log: p.log,
+	})
+	if err != nil {
+		return usage(err)
+	}
+	judge, err := observe.NewJudge(observe.Thresholds{
+		StartupGrace: cmd.Duration("startup-grace"), StallAfter: cmd.Duration("stall-after"), StaleShare: cmd.Float("stale-share"),
+		LagWarning: cmd.Duration("lag-warning"), LagCritical: cmd.Duration("lag-critical"),
+	})
+	if err != nil {
+		return usage(err)
+	}
+	deps := health.Deps{
+		JetStream: p.js, Redis: p.redis, Observer: observer, Judge: judge, Calendar: days,
+		Universe: symbols, Usage: p.usage, Log: p.log,
+	}
+	parts := healthParts{symbols: symbols.Symbols}
+	if url := cmd.String("database"); url != "" {
+		database, err := newDatabaseWatch(ctx, url)
+		if err != nil {
+			return healthParts{}, err
+		}
+		deps.Database = database.now
+		parts.roles = append(parts.roles, role{"database", database.run})
+	}
+	monitor, err := health.New(health.Config{
+		Interval: cmd.Duration("health-interval"), Mode: mode, Channels: p.channels,
+		LegacyStatusWords: cmd.Bool("legacy-status-words"), Holder: p.instance,
+	}, deps)
+	if err != nil {
+		return usage(err)
+	}
+	page, err := p.page(ctx, cmd, monitor)
+	if err != nil {
+		return healthParts{}, err
+	}
+	parts.url = "http://" + page.Addr().String() + "/"
+	parts.roles = append(parts.roles,
+		role{"health", monitor.Run},
+		role{"status page", page.Run},
+		role{"streams", func(ctx context.Context) error {
+			_, err := stream.Await(ctx, p.js, streams, p.log)
+			return err //nolint:wrapcheck // says itself what it could not do
+		}},
+		p.announce(presence.RoleHealth, func(*presence.Report) {}),
+	)
+	return parts, nil
+}
+
+// page listens for the status page. The default address gives way to a free
+// port; one that was asked for does not.
+func (p *process) page(ctx context.Context, cmd *cli.Command, monitor *health.Monitor) (*web.Server, error) {
+	page, err := web.New(web.Config{Addr: cmd.String("http"), FallbackPort: !cmd.IsSet("http")}, monitor.Snapshot, p.log)
+	if err != nil {
+		return nil, usageErrorf("%w", err)
+	}
+	if err := page.Listen(ctx); err != nil {
+		if _, ok := errors.AsType[*net.OpError](err); ok {
+			return nil, flagErrorf(cmd, "http", "cannot be listened on: %v", err)
+		}
+		return nil, fmt.Errorf("status page: %w", err)
+	}
+	return page, nil
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// parseRedisURL reads each form of a Redis URL. Its errors hold no password.
+func parseRedisURL(raw string) (redisTarget, error) {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return redisTarget{}, errors.New("no scheme: give redis://host:6379")
+	}
+	switch scheme {
+	case "redis", "rediss", "unix":
+		if _, err := parseURL(raw); err != nil {
+			return redisTarget{}, err
+		}
+		single, err := redis.ParseURL(raw)
+		return redisTarget{single: single}, err
+	case "redis+sentinel", "rediss+sentinel":
+		return parseSentinelURL(strings.TrimSuffix(scheme, "+sentinel"), rest)
+	case "redis+cluster", "rediss+cluster":
+		return parseClusterURL(strings.TrimSuffix(scheme, "+cluster"), rest)
+	}
+	return redisTarget{}, errors.New("unknown scheme: give redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster or rediss+cluster")
+}
+
+// seedURL is a URL with several hosts: the first as go-redis wants it, the
+// others and everything else as its query.
+type seedURL struct {
+	url   *url.URL
+	query url.Values
+	user  *url.Userinfo
+	path  []string
+}
+
+// parseSeeds takes the host list apart, which url.Parse refuses.
+func parseSeeds(scheme, rest, defaultPort string) (seedURL, error) {
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority, tail := rest[:end], rest[end:]
+	userinfo := ""
+	if at := strings.LastIndex(authority, "@"); at >= 0 {
+		userinfo, authority = authority[:at+1], authority[at+1:]
+	}
+	hosts := strings.Split(authority, ",")
+	for i, host := range hosts {
+		u, err := parseURL(scheme + "://" + host)
+		if err != nil || u.Hostname() == "" || u.User != nil || !strings.HasPrefix(host, "[") && strings.Count(host, ":") > 1 {
+			return seedURL{}, fmt.Errorf("host %d of the list cannot be read: give host:port,host:port", i+1)
+		}
+		if u.Port() == "" {
+			hosts[i] = strings.TrimSuffix(host, ":") + ":" + defaultPort
+		}
+	}
+	u, err := parseURL(scheme + "://" + userinfo + hosts[0] + tail)
+	if err != nil {
+		return seedURL{}, err
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return seedURL{}, errors.New("the part after ? cannot be read: give name=value&name=value")
+	}
+	for _, reserved := range []string{"addr", "master_name", "username", "password"} {
+		if query.Has(reserved) {
+			return seedURL{}, fmt.Errorf("%s does not go after ?: hosts, user and password go before the path", reserved)
+		}
+	}
+	for _, host := range hosts[1:] {
+		query.Add("addr", host)
+	}
+	path := strings.FieldsFunc(u.Path, func(r rune) bool { return r == '/' })
+	seeds := seedURL{url: u, query: query, user: u.User, path: path}
+	u.User, u.Path, u.RawPath, u.Fragment = nil, "", "", ""
+	return seeds, nil
+}
+
+// parseSentinelURL reads [user:password@]host:port,host:port/master[/db]. User
+// and password are Redis's; Sentinel's own go into the query as
+// sentinel_username and sentinel_password.
+func parseSentinelURL(scheme, rest string) (redisTarget, error) {
+	s, err := parseSeeds(scheme, rest, "26379")
+	if err != nil {
+		return redisTarget{}, err
+	}
+	if len(s.path) == 0 || len(s.path) > 2 {
+		return redisTarget{}, errors.New("no master name: give redis+sentinel://host:26379,host2:26379/master/0")
+	}
+	s.query.Set("master_name", s.path[0])
+	if len(s.path) == 2 {
+		if db, err := strconv.Atoi(s.path[1]); err != nil || db < 0 {
+			return redisTarget{}, errors.New("the database after the master name is not a number")
+		}
+		s.url.Path = "/" + s.path[1]
+	}
+	if s.user != nil {
+		s.query.Set("username", s.user.Username())
+		if password, ok := s.user.Password(); ok {
+			s.query.Set("password", password)
+		}
+	}
+	if s.query.Has("sentinel_username") || s.query.Has("sentinel_password") {
+		s.url.User = url.UserPassword(s.query.Get("sentinel_username"), s.query.Get("sentinel_password"))
+		s.query.Del("sentinel_username")
+		s.query.Del("sentinel_password")
+	}
+	s.url.RawQuery = s.query.Encode()
+	failover, err := redis.ParseFailoverURL(s.url.String())
+	if err != nil {
+		return redisTarget{}, err
+	}
+	if failover.TLSConfig != nil {
+		failover.TLSConfig.ServerName = "" // each host answers under its own name
+	}
+	return redisTarget{failover: failover}, nil
+}
+
+// parseClusterURL reads [user:password@]host:port,host:port.
+func parseClusterURL(scheme, rest string) (redisTarget, error) {
+	s, err := parseSeeds(scheme, rest, "6379")
+	if err != nil {
+		return redisTarget{}, err
+	}
+	if len(s.path) > 0 {
+		return redisTarget{}, errors.New("a cluster has no database: end the URL after the hosts")
+	}
+	s.url.User, s.url.RawQuery = s.user, s.query.Encode()
+	cluster, err := redis.ParseClusterURL(s.url.String())
+	if err != nil {
+		return redisTarget{}, err
+	}
+	if cluster.TLSConfig != nil {
+		cluster.TLSConfig.ServerName = ""
+		cluster.TLSConfig.MinVersion = tls.VersionTLS12
+	}
+	return redisTarget{cluster: cluster}, nil
+}

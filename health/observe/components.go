@@ -1,0 +1,92 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/stream"
+)
+
+// shedding is how many ticks a bridge gave up, at one time.
+type shedding struct {
+	at    time.Time
+	ticks int64
+}
+
+// componentMeter reads what components say of themselves.
+type componentMeter struct {
+	window time.Duration
+	bucket jetstream.KeyValue
+	shed   map[string]int64 // by instance, as last reported
+	recent []shedding
+}
+
+func (c *componentMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
+	reports, err := c.list(ctx, m)
+	if err != nil {
+		return err
+	}
+	last := maps.Clone(facts.LastReports)
+	if last == nil {
+		last = map[string]time.Time{}
+	}
+	for _, report := range reports {
+		if report.ReportedAt.After(last[report.Role]) {
+			last[report.Role] = report.ReportedAt
+		}
+	}
+	facts.Components, facts.LastReports = reports, last
+	facts.ShedInWindow = c.countShed(reports, m.local)
+	return nil
+}
+
+func (c *componentMeter) list(ctx context.Context, m *moment) ([]presence.Report, error) {
+	if c.bucket == nil {
+		bucket, err := m.js.KeyValue(ctx, stream.ComponentsBucket)
+		if errors.Is(err, jetstream.ErrBucketNotFound) {
+			m.miss(stream.ComponentsBucket)
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("open bucket %s: %w", stream.ComponentsBucket, err)
+		}
+		c.bucket = bucket
+	}
+	reports, err := presence.List(ctx, c.bucket)
+	if err != nil {
+		c.bucket = nil // it may have been deleted
+		return nil, fmt.Errorf("list components: %w", err)
+	}
+	return reports, nil
+}
+
+// countShed adds up what the bridges' counters grew by in the window. A counter
+// that is new counts if its process is.
+func (c *componentMeter) countShed(reports []presence.Report, now time.Time) int64 {
+	shed := map[string]int64{}
+	for _, report := range reports {
+		if report.Bridge == nil {
+			continue
+		}
+		shed[report.Instance] = report.Bridge.Shed
+		before, known := c.shed[report.Instance]
+		if grown := report.Bridge.Shed - before; grown > 0 && (known || now.Sub(report.StartedAt) <= c.window) {
+			c.recent = append(c.recent, shedding{now, grown})
+		}
+	}
+	c.shed = shed
+	var sum int64
+	kept := c.recent[:0]
+	for _, s := range c.recent {
+		if now.Sub(s.at) <= c.window {
+			kept, sum = append(kept, s), sum+s.ticks
+		}
+	}
+	c.recent = kept
+	return sum
+}

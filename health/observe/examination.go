@@ -1,0 +1,207 @@
+package observe
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/stream"
+)
+
+// The components of issues that are no role of their own.
+const (
+	componentHealth   = presence.RoleHealth
+	componentNATS     = "nats"
+	componentRedis    = "redis"
+	componentDatabase = "database"
+)
+
+// examination looks for issues in one set of facts.
+type examination struct {
+	Thresholds
+	f      Facts
+	s      Surroundings
+	held   map[issueKey]held
+	issues []Issue
+}
+
+func (e *examination) add(severity Severity, code, component, mend, format string, args ...any) {
+	e.issues = append(e.issues, Issue{
+		Code: code, Severity: severity, Component: component, Mend: mend, Sentence: fmt.Sprintf(format, args...),
+	})
+}
+
+// severity is how bad a value above its bounds is; nothing if it is below. An
+// issue that is held ends by a margin below its bound only.
+func (e *examination) severity(code, component string, value, warning, critical float64) Severity {
+	lower := 1 - e.RecoverMargin
+	was := e.held[issueKey{code, component}].Severity
+	if was == SeverityError {
+		critical *= lower
+	}
+	if was != "" {
+		warning *= lower
+	}
+	switch {
+	case value > critical:
+		return SeverityError
+	case value > warning:
+		return SeverityWarning
+	}
+	return ""
+}
+
+// above tells whether a value is above the one bound that it has.
+func (e *examination) above(code, component string, value, bound float64) bool {
+	return e.severity(code, component, value, bound, bound) != ""
+}
+
+// run looks at the buses and, where what was measured can be relied on, at
+// everything else.
+func (e *examination) run() {
+	e.buses()
+	usable := false
+	switch measured := e.s.Now.Sub(e.f.At); {
+	case down(e.f.JetStream):
+		e.add(SeverityError, CodeJetStreamUnreachable, componentNATS, "start the NATS server with JetStream, or check NATS_URL",
+			"JetStream has not answered since %s (%s)%s",
+			e.f.JetStream.Since.UTC().Format("15:04:05 UTC"), short(e.s.Now.Sub(e.f.JetStream.Since)), because(e.f.JetStream.Err))
+	case e.f.At.IsZero():
+		if uptime := e.s.Now.Sub(e.s.StartedAt); uptime > e.MeasureStale {
+			e.add(SeverityError, CodeMeasurementsStale, componentHealth, "look at the log of health",
+				"nothing has been measured since health started %s ago", short(uptime))
+		}
+	case measured > e.MeasureStale:
+		e.add(SeverityError, CodeMeasurementsStale, componentHealth, "look at the log of health; restart it",
+			"measurements are stale: the last one succeeded %s ago", short(measured))
+	default:
+		usable = true
+	}
+	if !usable {
+		e.keep()
+		return
+	}
+	e.streams()
+	e.components()
+	e.flow()
+	e.backlog()
+	e.losses()
+}
+
+// keep leaves what was found on the streams as it was: that they cannot be
+// measured ends no fault.
+func (e *examination) keep() {
+	var kept []Issue
+	for _, before := range e.held {
+		switch before.Code {
+		case CodeJetStreamUnreachable, CodeMeasurementsStale, CodeNATSUnreachable, CodeRedisUnreachable, CodeDatabaseUnreachable:
+		default:
+			kept = append(kept, before.Issue)
+		}
+	}
+	slices.SortFunc(kept, byCode)
+	e.issues = append(e.issues, kept...)
+}
+
+func (e *examination) holds(code, component string) bool {
+	_, ok := e.held[issueKey{code, component}]
+	return ok
+}
+
+// down tells of what was tried and does not answer.
+func down(r Reach) bool { return !r.OK && (r.Err != "" || !r.Since.IsZero()) }
+
+// buses examines what health is published on, and the database.
+func (e *examination) buses() {
+	if down(e.s.NATS) && !down(e.f.JetStream) {
+		e.add(SeverityWarning, CodeNATSUnreachable, componentNATS, "look at the log of health; check the permissions of its NATS user and the streams",
+			"health events have not gone out on NATS for %s%s", short(e.s.Now.Sub(e.s.NATS.Since)), because(e.s.NATS.Err))
+	}
+	if down(e.s.Redis) {
+		e.add(SeverityWarning, CodeRedisUnreachable, componentRedis, "start Redis, or check REDIS_URL; AppV2 sees no health meanwhile",
+			"health events have not gone out on Redis for %s%s", short(e.s.Now.Sub(e.s.Redis.Since)), because(e.s.Redis.Err))
+	}
+	if db := e.s.Database; db != nil && down(*db) {
+		e.add(SeverityWarning, CodeDatabaseUnreachable, componentDatabase, "start PostgreSQL, or check DATABASE_URL",
+			"PostgreSQL has not answered for %s%s", short(e.s.Now.Sub(db.Since)), because(db.Err))
+	}
+}
+
+// streams examines whether all exist, and can be measured.
+func (e *examination) streams() {
+	const mend = "start the bridge or the pipeline, which make what is missing"
+	for _, name := range e.f.MissingStreams {
+		switch {
+		case e.settling() && !e.holds(CodeStreamMissing, name):
+			// Whoever starts first makes them.
+		case name == stream.Ticks:
+			e.add(SeverityError, CodeStreamMissing, name, mend, "stream %s does not exist: no tick can be stored", name)
+		case name == stream.ComponentsBucket:
+			e.add(SeverityWarning, CodeStreamMissing, name, mend, "bucket %s does not exist", name)
+		default:
+			e.add(SeverityWarning, CodeStreamMissing, name, mend, "stream %s does not exist", name)
+		}
+	}
+	for _, part := range e.f.Incomplete {
+		if since := e.s.Now.Sub(part.Since); since > e.MeasureStale {
+			e.add(SeverityWarning, CodeMeasurementIncomplete, part.Part, "look at the log of health; check the permissions of its NATS user",
+				"%s could not be measured for %s%s", part.Part, short(since), because(part.Err))
+		}
+	}
+}
+
+// settling tells that this process or JetStream has only just come up, so that
+// what is not there may not have had the time.
+func (e *examination) settling() bool {
+	began := e.s.StartedAt
+	if e.f.JetStream.OK && e.f.JetStream.Since.After(began) {
+		began = e.f.JetStream.Since
+	}
+	return e.s.Now.Sub(began) < e.MissingAfter
+}
+
+// with returns the reports of one role.
+func (e *examination) with(role string) []presence.Report {
+	var reports []presence.Report
+	for _, report := range e.f.Components {
+		if report.Role == role {
+			reports = append(reports, report)
+		}
+	}
+	return reports
+}
+
+// bridges are what the bridges say; one of several may stand by.
+func (e *examination) bridges() []presence.Bridge {
+	var bridges []presence.Bridge
+	for _, report := range e.with(presence.RoleBridge) {
+		if report.Bridge != nil {
+			bridges = append(bridges, *report.Bridge)
+		}
+	}
+	return bridges
+}
+
+func subscribed(bridges []presence.Bridge) bool {
+	return slices.ContainsFunc(bridges, func(b presence.Bridge) bool { return b.Subscribed })
+}
+
+// sources are what the bridges read from.
+func sources(bridges []presence.Bridge) string {
+	var names []string
+	for _, b := range bridges {
+		if b.Source != "" && !slices.Contains(names, b.Source) {
+			names = append(names, b.Source)
+		}
+	}
+	if len(names) == 0 {
+		return "its source"
+	}
+	return some(names, len(names))
+}
+
+// latest is the latest of some times.
+func latest(times ...time.Time) time.Time {
+	return slices.MaxFunc(times, func(a, b time.Time) int { return a.Compare(b) })
+}

@@ -1,0 +1,108 @@
+package observe
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tickstock/tickstream/pipeline/event"
+)
+
+type issueKey struct{ code, component string }
+
+// held is an issue that the verdict has, and when it was last found as grave.
+type held struct {
+	Issue
+	at time.Time
+}
+
+// Judge turns facts into a status. It remembers only what hysteresis needs, has
+// no clock but Surroundings.Now, and is safe for concurrent use.
+type Judge struct {
+	thresholds Thresholds
+
+	mu   sync.Mutex
+	held map[issueKey]held
+}
+
+// NewJudge makes a judge. The error is that of [Thresholds.Validate].
+func NewJudge(thresholds Thresholds) (*Judge, error) {
+	if err := thresholds.Validate(); err != nil {
+		return nil, fmt.Errorf("health thresholds: %w", err)
+	}
+	return &Judge{thresholds: thresholds.withDefaults(), held: map[issueKey]held{}}, nil
+}
+
+// Verdict judges facts. What is worse than before counts at once; what is
+// better once it has been so for Thresholds.RecoverAfter.
+func (j *Judge) Verdict(facts Facts, around Surroundings) Verdict {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e := examination{Thresholds: j.thresholds, f: facts, s: around, held: j.held}
+	e.run()
+	issues := j.settle(e.issues, around.Now)
+
+	status := event.StatusHealthy
+	for _, issue := range issues {
+		if issue.Severity == SeverityError {
+			status = event.StatusError
+		} else if status == event.StatusHealthy {
+			status = event.StatusDegraded
+		}
+	}
+	switch uptime := around.Now.Sub(around.StartedAt); {
+	case around.Stopping:
+		status = event.StatusStopping
+		issues = append(issues, Issue{Code: CodeStopping, Severity: SeverityInfo, Component: componentHealth,
+			Sentence: fmt.Sprintf("health was asked to end after %s", short(uptime))})
+	case facts.FirstTickAt.IsZero() && uptime < j.thresholds.StartupGrace:
+		status = event.StatusStarting
+		issues = append(issues, Issue{Code: CodeStarting, Severity: SeverityInfo, Component: componentHealth,
+			Sentence: fmt.Sprintf("started %s ago and the session has no tick yet; that is no fault for %s", short(uptime), short(j.thresholds.StartupGrace))})
+	}
+	return Verdict{Status: status, Issues: issues}
+}
+
+// settle keeps what was found, and what is gone or milder for less than
+// RecoverAfter; the gravest comes first.
+func (j *Judge) settle(found []Issue, now time.Time) []Issue {
+	if len(found) == 0 && len(j.held) == 0 {
+		return nil
+	}
+	next := make(map[issueKey]held, len(found))
+	settled := make([]Issue, 0, len(found))
+	for _, issue := range found {
+		key := issueKey{issue.Code, issue.Component}
+		kept := held{issue, now}
+		if before, ok := j.held[key]; ok && before.Severity.rank() > issue.Severity.rank() && j.holds(before, now) {
+			kept = before
+		}
+		next[key] = kept
+		settled = append(settled, kept.Issue)
+	}
+	var gone []Issue
+	for key, before := range j.held {
+		if _, ok := next[key]; !ok && j.holds(before, now) {
+			next[key] = before
+			gone = append(gone, before.Issue)
+		}
+	}
+	slices.SortFunc(gone, byCode)
+	settled = append(settled, gone...)
+	slices.SortStableFunc(settled, func(a, b Issue) int { return b.Severity.rank() - a.Severity.rank() })
+	j.held = next
+	return settled
+}
+
+func byCode(a, b Issue) int {
+	return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Component, b.Component))
+}
+
+// holds tells whether before still counts. A clock that was set back must not
+// keep it for longer.
+func (j *Judge) holds(before held, now time.Time) bool {
+	age := now.Sub(before.at)
+	return age >= 0 && age < j.thresholds.RecoverAfter
+}

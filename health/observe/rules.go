@@ -1,0 +1,190 @@
+package observe
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/stream"
+)
+
+const (
+	symbolsNamed = 5
+	reasonsNamed = 3
+)
+
+// components examines who is there.
+func (e *examination) components() {
+	for _, role := range []struct{ name, code string }{
+		{presence.RoleBridge, CodeBridgeMissing}, {presence.RolePipeline, CodePipelineMissing},
+	} {
+		if len(e.with(role.name)) > 0 || e.settling() && !e.holds(role.code, role.name) {
+			continue
+		}
+		since := fmt.Sprintf("no report since health started %s ago", short(e.s.Now.Sub(e.s.StartedAt)))
+		if last, ok := e.f.LastReports[role.name]; ok {
+			since = fmt.Sprintf("no report for %s", short(e.s.Now.Sub(last)))
+		}
+		e.add(SeverityError, role.code, role.name,
+			fmt.Sprintf("start it: tickstream %s; if it runs, check its NATS_URL and its log", role.name),
+			"%s is missing: %s", role.name, since)
+	}
+
+	bridges := e.bridges()
+	if len(bridges) > 0 && !subscribed(bridges) && (!e.settling() || e.holds(CodeBridgeNotSubscribed, presence.RoleBridge)) {
+		severity := SeverityWarning
+		if _, stalled := e.stalled(); stalled {
+			severity = SeverityError
+		}
+		e.add(severity, CodeBridgeNotSubscribed, presence.RoleBridge, "start Redis, or check the bridge's REDIS_URL and its log",
+			"the bridge is not subscribed to %s: what is published there now is not stored", sources(bridges))
+	}
+	for _, report := range e.with(presence.RolePipeline) {
+		if report.Pipeline == nil || report.Pipeline.Consumer == "" || e.s.Now.Sub(report.StartedAt) < e.MissingAfter {
+			continue
+		}
+		name := report.Pipeline.Consumer
+		if !e.settling() && !slices.ContainsFunc(e.f.Consumers, func(c Consumer) bool { return c.Name == name }) {
+			e.add(SeverityWarning, CodeConsumerMissing, name, "look at the log of pipeline; restart it",
+				"the pipeline runs but its consumer %s of %s does not exist: it takes in no ticks", name, stream.Ticks)
+		}
+	}
+}
+
+// stalled is since when ticks were to be expected, and whether that is too
+// long ago.
+func (e *examination) stalled() (since time.Time, stalled bool) {
+	since = latest(e.f.LastTickAt, e.s.MarketOpenedAt, e.s.StartedAt)
+	return since, e.s.MarketOpen && e.s.Now.Sub(since) > e.StallAfter
+}
+
+// flow examines whether ticks come, for all of the universe, and in time.
+func (e *examination) flow() {
+	since, stalled := e.stalled()
+	if stalled {
+		quiet := short(e.s.Now.Sub(since))
+		when := "for " + quiet + " while the market is open"
+		switch {
+		case since.Equal(e.f.LastTickAt):
+		case since.Equal(e.s.MarketOpenedAt):
+			when = "since the market opened " + quiet + " ago"
+		default:
+			when = "since health started " + quiet + " ago, while the market is open"
+		}
+		cause, mend := e.whyNoTicks()
+		e.add(SeverityError, CodeNoTicks, presence.RoleBridge, mend, "no tick stored %s; %s", when, cause)
+	}
+	// Where nothing comes at all, that is the issue, not each symbol.
+	if !stalled {
+		e.staleSymbols()
+	}
+	// The lag of ticks long past says nothing about now.
+	if e.f.LastTickAt.IsZero() || e.s.Now.Sub(e.f.LastTickAt) > e.StallAfter {
+		return
+	}
+	lag := e.f.IngestLag
+	if severity := e.severity(CodeLagHigh, presence.RoleBridge, lag.Seconds(), e.LagWarning.Seconds(), e.LagCritical.Seconds()); severity != "" {
+		clock := ""
+		if e.f.ClockOffset != 0 {
+			clock = fmt.Sprintf("; the NATS server's clock is off by %s", short(e.f.ClockOffset.Abs()))
+		}
+		e.add(severity, CodeLagHigh, presence.RoleBridge, "compare the clocks of the feed and of NATS; if they agree, look whether the feed is delayed or the bridge is overloaded",
+			"ticks are stored %s after their event time, the bound is %s%s", short(lag), short(e.LagWarning), clock)
+	}
+}
+
+// whyNoTicks names the first broken link of the chain.
+func (e *examination) whyNoTicks() (cause, mend string) {
+	bridges := e.bridges()
+	var blocked, queued int64
+	for _, b := range bridges {
+		blocked, queued = max(blocked, b.PublishBlockedMs), queued+b.QueuedTicks
+	}
+	switch {
+	case len(bridges) == 0:
+		return "no bridge is running", "start it: tickstream bridge"
+	case !subscribed(bridges):
+		return "the bridge is not subscribed to " + sources(bridges), "start Redis, or check the bridge's REDIS_URL and its log"
+	case blocked > 0:
+		return fmt.Sprintf("the bridge holds %s that JetStream does not take", count(queued, "tick")), "look at the logs of the bridge and of NATS"
+	case e.f.RejectsInWindow > 0:
+		return fmt.Sprintf("%s refused in the last %s: %s", count(e.f.RejectsInWindow, "message"), short(e.f.ErrorWindow), byCount(e.f.RejectReasons, reasonsNamed)),
+			"look into the stream " + stream.Rejects + ": it has each message and its reason"
+	}
+	return fmt.Sprintf("the bridge is subscribed to %s: nothing publishes there", sources(bridges)),
+		"start the feed of AppV2, and see that it publishes there on the same Redis"
+}
+
+// staleSymbols waits until each symbol had the time of the window for a tick.
+func (e *examination) staleSymbols() {
+	stale, size := len(e.f.StaleSymbols), e.f.UniverseSize
+	if !e.s.MarketOpen || size == 0 || stale == 0 || e.f.FirstTickAt.IsZero() {
+		return
+	}
+	if e.s.Now.Sub(latest(e.f.FirstTickAt, e.s.MarketOpenedAt, e.s.StartedAt)) < e.f.ActiveWindow {
+		return
+	}
+	if e.above(CodeSymbolsStale, componentUniverse, float64(stale)/float64(size), e.StaleShare) {
+		e.add(SeverityWarning, CodeSymbolsStale, componentUniverse, "see whether the feed covers these symbols",
+			"%s of %s have no tick in the last %s: %s", humanize.Comma(int64(stale)), count(int64(size), "symbol"),
+			short(e.f.ActiveWindow), some(e.f.StaleSymbols, symbolsNamed))
+	}
+}
+
+// componentUniverse is where issues with single symbols are.
+const componentUniverse = "universe"
+
+// backlog examines what waits, in the bridges and for the consumers.
+func (e *examination) backlog() {
+	var blocked, queued int64
+	for _, b := range e.bridges() {
+		blocked, queued = max(blocked, b.PublishBlockedMs), queued+b.QueuedTicks
+	}
+	wait := time.Duration(blocked) * time.Millisecond
+	switch {
+	case e.above(CodePublishBlocked, presence.RoleBridge, wait.Seconds(), e.PublishBlocked.Seconds()):
+		e.add(SeverityWarning, CodePublishBlocked, presence.RoleBridge, "look at the logs of the bridge and of NATS",
+			"JetStream has taken nothing from the bridge for %s; %s wait in its memory", short(wait), count(queued, "tick"))
+	case e.above(CodeTicksQueued, presence.RoleBridge, float64(queued), float64(e.QueuedTicks)):
+		e.add(SeverityWarning, CodeTicksQueued, presence.RoleBridge, "ticks come faster than JetStream takes them: look at NATS's disk and processor",
+			"%s wait in the bridge for JetStream", count(queued, "tick"))
+	}
+	for _, c := range e.f.Consumers {
+		severity := worse(
+			e.severity(CodeConsumerBehind, c.Name, c.Lag.Seconds(), e.LagWarning.Seconds(), e.LagCritical.Seconds()),
+			e.severity(CodeConsumerBehind, c.Name, float64(c.Pending), float64(e.PendingWarning), float64(e.PendingCritical)))
+		if severity != "" {
+			e.add(severity, CodeConsumerBehind, c.Name, "look whether the pipeline runs and is not overloaded",
+				"consumer %s is %s behind: %s wait for it", c.Name, short(c.Lag), count(int64(c.Pending), "tick"))
+		}
+	}
+}
+
+func worse(a, b Severity) Severity {
+	if a.rank() >= b.rank() {
+		return a
+	}
+	return b
+}
+
+// losses examines what did not become a tick in the error window.
+func (e *examination) losses() {
+	window := short(e.f.ErrorWindow)
+	if n := e.f.ShedInWindow; n > 0 {
+		e.add(SeverityWarning, CodeTicksShed, presence.RoleBridge, "see why JetStream takes ticks too slowly, or give the bridge more memory to queue them",
+			"%s given up in the last %s because the bridge's memory was full", count(n, "tick"), window)
+	}
+	if n := e.f.GapsInWindow; n > 0 {
+		e.add(SeverityWarning, CodeGap, presence.RoleBridge, "look at the logs of Redis and of the bridge",
+			"the bridge lost its subscription for %s in the last %s (%s): what was published meanwhile is lost",
+			short(e.f.GapTime), window, count(n, "gap"))
+	}
+	rejects := e.f.RejectsInWindow
+	total := rejects + e.f.TicksInErrorWindow
+	if rejects >= e.RejectsAtLeast && e.above(CodeRejects, presence.RoleBridge, float64(rejects)/float64(total), e.RejectShare) {
+		e.add(SeverityWarning, CodeRejects, presence.RoleBridge, "look into the stream "+stream.Rejects+": it has each message and its reason",
+			"%s of %s refused in the last %s: %s", humanize.Comma(rejects), count(total, "message"), window, byCount(e.f.RejectReasons, reasonsNamed))
+	}
+}

@@ -1,0 +1,149 @@
+package session_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/tickstock/tickstream/health/session"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/testbed"
+)
+
+func TestStoresKeepTheRecord(t *testing.T) {
+	server := testbed.StartNATS(t)
+	js := server.JetStream()
+	if _, err := stream.Ensure(t.Context(), js, stream.Config{}, quiet); err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(t.Context(), stream.HealthBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	redis := testbed.StartRedis(t)
+	client := redis.Client()
+
+	now := ny(t, "2025-10-07 10:00:00")
+	k := keeper(t, session.ModeMarket, now)
+	k.Step(now, session.Totals{})
+	if _, err := k.Stop(now, session.Totals{Patterns: 3}); err != nil {
+		t.Fatal(err)
+	}
+	want := k.Current()
+
+	for name, c := range map[string]struct {
+		store   session.Store
+		corrupt func(string) error
+	}{
+		"nats": {
+			session.NATSStore{Bucket: func(context.Context) (jetstream.KeyValue, error) { return kv, nil }},
+			func(value string) error {
+				_, err := kv.PutString(t.Context(), stream.CurrentSessionKey, value)
+				return err
+			},
+		},
+		"redis": {
+			session.RedisStore{Client: client, Key: redis.Channels.SessionKey},
+			func(value string) error { return client.Set(t.Context(), redis.Channels.SessionKey, value, 0).Err() },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := c.store.Load(t.Context()); err != nil || !got.IsZero() {
+				t.Fatalf("empty store: %+v, %v", got, err)
+			}
+			if err := c.store.Save(t.Context(), want); err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.store.Load(t.Context())
+			if err != nil || !got.Same(want) || *got.End != *want.End || got.Session != want.Session {
+				t.Errorf("loaded %+v, %v; want %+v", got, err, want)
+			}
+			for _, value := range []string{"", "null", "{}", `{"session_id":"7"}`, "\xff"} {
+				if err := c.corrupt(value); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := c.store.Load(t.Context()); !errors.Is(err, session.ErrInvalid) || !got.IsZero() {
+					t.Errorf("%q: loaded %+v, %v; want it refused", value, got, err)
+				}
+			}
+		})
+	}
+}
+
+func TestControlStartsAndStops(t *testing.T) {
+	server := testbed.StartNATS(t)
+	now := ny(t, "2025-10-07 18:00:00")
+	k := keeper(t, session.ModeManual, now)
+	changed := make(chan struct{}, 8)
+	control := &session.Control{
+		Keeper: k, Totals: func() session.Totals { return session.Totals{Indicators: 9} },
+		Changed: func() { changed <- struct{}{} }, Now: stopClock(now), Log: quiet,
+	}
+	nc, operator := server.Connect(), server.Connect()
+	stop, err := control.Serve(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(subject string) session.Reply {
+		t.Helper()
+		msg, err := operator.Request(subject, nil, testTimeout)
+		if err != nil {
+			t.Fatalf("%s: %v", subject, err)
+		}
+		var reply session.Reply
+		if err := json.Unmarshal(msg.Data, &reply); err != nil {
+			t.Fatalf("%s: %v", subject, err)
+		}
+		return reply
+	}
+	if reply := ask(stream.ControlSessionStop); reply.OK || reply.Error == "" {
+		t.Errorf("stop without a session: %+v", reply)
+	}
+	started := ask(stream.ControlSessionStart)
+	if !started.OK || started.SessionID != k.Current().SessionID || !k.Current().Active() {
+		t.Errorf("start: %+v, session %+v", started, k.Current())
+	}
+	<-changed
+	if reply := ask(stream.ControlSessionStart); reply.OK || reply.SessionID != started.SessionID {
+		t.Errorf("second start: %+v", reply)
+	}
+	if reply := ask(stream.ControlSessionStop); !reply.OK || k.Current().End.TotalIndicators != 9 {
+		t.Errorf("stop: %+v, %+v", reply, k.Current().End)
+	}
+	<-changed
+	stop()
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := operator.Request(stream.ControlSessionStart, nil, testTimeout); !errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("after stop: %v, want nobody there", err)
+	}
+}
+
+func FuzzDecodeRecord(f *testing.F) {
+	f.Add([]byte(`{"session_id":"e40d0164-9c1d-4f3a-8a53-9a7a5f0f2f11","started_at":"2025-10-07T14:30:00.000Z","market_date":"2025-10-07","updated_at":"2025-10-07T14:30:00.000Z"}`))
+	f.Add([]byte(`{"end":{}}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := session.DecodeRecord(data)
+		if err != nil {
+			if !errors.Is(err, session.ErrInvalid) || !r.IsZero() {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			return
+		}
+		again, err := json.Marshal(r)
+		if err != nil {
+			t.Fatalf("encode %+v: %v", r, err)
+		}
+		if back, err := session.DecodeRecord(again); err == nil && back.SessionID != r.SessionID {
+			t.Fatalf("%+v came back as %+v", r, back)
+		}
+	})
+}
