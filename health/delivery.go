@@ -18,6 +18,8 @@ type delivery struct {
 
 	mu      sync.Mutex
 	said    bool
+	closed  bool  // no bus will begin to send it any more
+	sending int   // buses that are just doing so
 	standby bool  // some bus is in another's charge
 	err     error // the last failure
 }
@@ -44,29 +46,39 @@ func newDelivery(e event.StreamingHealth, publishers []*publisher, log *slog.Log
 	return d
 }
 
-func (d *delivery) took() {
+// send sends the event on one bus and notes how that went.
+func (d *delivery) send(publish func() error) error {
+	d.mu.Lock()
+	d.sending++
+	d.mu.Unlock()
+	err := publish()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.said {
-		return
+	d.sending--
+	if err != nil {
+		d.err = err
+		d.conclude()
+		return err
 	}
-	d.said = true
-	// Operators search their logs for this very sentence: no attributes.
-	d.log.Info(fmt.Sprintf("STREAMING-HEALTH: Published health update - Status: %s, Active Symbols: %d, TPS: %.1f",
-		d.event.Status, d.event.ActiveSymbols, d.event.Health.TicksPerSecond))
+	if !d.said {
+		d.said = true
+		// Operators search their logs for this very sentence: no attributes.
+		d.log.Info(fmt.Sprintf("STREAMING-HEALTH: Published health update - Status: %s, Active Symbols: %d, TPS: %.1f",
+			d.event.Status, d.event.ActiveSymbols, d.event.Health.TicksPerSecond))
+	}
+	return nil
 }
 
-func (d *delivery) failed(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.err = err
-}
-
-// close is called once no bus will take the event any more.
+// close is called once no bus will begin to send the event any more.
 func (d *delivery) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.said || d.standby {
+	d.closed = true
+	d.conclude()
+}
+
+func (d *delivery) conclude() {
+	if !d.closed || d.sending > 0 || d.said || d.standby {
 		return
 	}
 	d.said = true

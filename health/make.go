@@ -72,6 +72,12 @@ func (m *Monitor) judge(due bool) (made bool) {
 		defer m.notifyAll()
 	}
 
+	// First of all a process says starting, long enough for both buses to take
+	// it; the truth follows at once.
+	if m.first.IsZero() || time.Since(m.first) < judgePeriod {
+		verdict = starting(verdict)
+	}
+
 	id, last := m.keeper.ID(now), m.latest.Load()
 	switch {
 	case last == nil:
@@ -79,7 +85,7 @@ func (m *Monitor) judge(due bool) (made bool) {
 		if !decided && time.Since(m.begun.real) < firstTimeout {
 			return false
 		}
-		verdict = starting(verdict) // first of all; the truth follows at once
+		m.first = time.Now()
 	case due, verdict.Status != m.status.Status, id != last.event.SessionID, m.awaited():
 	default:
 		m.status = verdict

@@ -83,11 +83,9 @@ func (p *publisher) sendHealth(ctx context.Context, t *tenure, u *update, came b
 	}
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
-	if err := p.bus.health(ctx, u); err != nil {
-		u.delivery.failed(err)
-		return true, err //nolint:wrapcheck // the bus names the subject
+	if err := u.delivery.send(func() error { return p.bus.health(ctx, u) }); err != nil {
+		return true, err
 	}
-	u.delivery.took()
 	p.monitor.published.Store(true)
 	t.published = u.seq
 	return true, nil
@@ -124,9 +122,7 @@ func (p *publisher) farewell(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellTimeout)
 	defer cancel()
-	if err := p.bus.health(ctx, u); err != nil {
-		u.delivery.failed(err)
-		return
+	if err := u.delivery.send(func() error { return p.bus.health(ctx, u) }); err != nil {
+		p.log.Debug("last health event not sent", "bus", p.bus.name(), "err", err)
 	}
-	u.delivery.took()
 }

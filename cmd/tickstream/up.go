@@ -76,6 +76,12 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	}
 	defer p.close()
 
+	if servers.nats != nil {
+		// Once here, rather than by three roles at once.
+		if _, err := stream.Await(ctx, p.js, streams, log); err != nil {
+			return &exitError{code: exitUsage, err: err}
+		}
+	}
 	bridgeRoles, err := p.bridgeRolesWith(cmd, streams)
 	if err != nil {
 		return err

@@ -29,7 +29,8 @@ func (f *firstTick) measure(ctx context.Context, m *moment, facts *Facts) error 
 		return err
 	}
 	f.seq = m.info.State.LastSeq
-	if msg != nil {
+	// A tick that came since belongs to the next measurement, as its rate does.
+	if msg != nil && msg.Sequence <= f.seq {
 		f.found = m.toLocal(msg.Time)
 	}
 	facts.FirstTickAt = f.found

@@ -90,19 +90,27 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"components have time to report": {func(f facts, s around) {
 			f.FirstTickAt, s.StartedAt, f.Components = ago(time.Second), ago(9*time.Second), nil
 		}, event.StatusHealthy, "", nil},
-		"grace over":                  {func(f facts, _ around) { f.FirstTickAt = time.Time{} }, event.StatusHealthy, "", nil},
-		"grace over without any tick": {func(f facts, s around) { f.FirstTickAt = time.Time{}; quiet(f, time.Hour); s.StartedAt = ago(time.Minute) }, event.StatusError, "no_ticks", []string{"since health started 60 s ago"}},
+		"grace over": {func(f facts, _ around) { f.FirstTickAt = time.Time{} }, event.StatusHealthy, "", nil},
+		"grace over without any tick": {func(f facts, s around) {
+			f.FirstTickAt = time.Time{}
+			quiet(f, time.Hour)
+			s.StartedAt = ago(time.Minute)
+		}, event.StatusError, "no_ticks", []string{"since health started 60 s ago"}},
 
-		"JetStream away":                {func(f facts, _ around) { f.JetStream = down }, event.StatusError, "jetstream_unreachable", []string{"since 15:59:48 UTC (12 s): no answer"}},
-		"JetStream away explains NATS":  {func(f facts, s around) { f.JetStream, s.NATS = down, down }, event.StatusError, "jetstream_unreachable", nil},
-		"JetStream never there":         {func(f facts, _ around) { *f = observe.Facts{JetStream: down} }, event.StatusError, "jetstream_unreachable", nil},
-		"never measured":                {func(f facts, _ around) { *f = observe.Facts{} }, event.StatusError, "measurements_stale", []string{"since health started"}},
-		"measured long ago":             {func(f facts, _ around) { f.At = ago(11 * time.Second) }, event.StatusError, "measurements_stale", []string{"11 s ago"}},
-		"a part not measured":           {func(f facts, _ around) { f.Incomplete = []observe.Incomplete{{"consumers", ago(11 * time.Second), "no"}} }, event.StatusDegraded, "measurement_incomplete", []string{"consumers could not be measured for 11 s: no"}},
-		"a part not measured for a bit": {func(f facts, _ around) { f.Incomplete = []observe.Incomplete{{"consumers", ago(9 * time.Second), "no"}} }, event.StatusHealthy, "", nil},
-		"TICKS missing":                 {func(f facts, _ around) { f.MissingStreams = []string{stream.Ticks} }, event.StatusError, "stream_missing", []string{"TICKS"}},
-		"BARS missing":                  {func(f facts, _ around) { f.MissingStreams = []string{stream.Bars} }, event.StatusDegraded, "stream_missing", []string{"BARS"}},
-		"bucket missing":                {func(f facts, _ around) { f.MissingStreams = []string{stream.ComponentsBucket} }, event.StatusDegraded, "stream_missing", []string{"bucket"}},
+		"JetStream away":               {func(f facts, _ around) { f.JetStream = down }, event.StatusError, "jetstream_unreachable", []string{"since 15:59:48 UTC (12 s): no answer"}},
+		"JetStream away explains NATS": {func(f facts, s around) { f.JetStream, s.NATS = down, down }, event.StatusError, "jetstream_unreachable", nil},
+		"JetStream never there":        {func(f facts, _ around) { *f = observe.Facts{JetStream: down} }, event.StatusError, "jetstream_unreachable", nil},
+		"never measured":               {func(f facts, _ around) { *f = observe.Facts{} }, event.StatusError, "measurements_stale", []string{"since health started"}},
+		"measured long ago":            {func(f facts, _ around) { f.At = ago(11 * time.Second) }, event.StatusError, "measurements_stale", []string{"11 s ago"}},
+		"a part not measured": {func(f facts, _ around) {
+			f.Incomplete = []observe.Incomplete{{"consumers", ago(11 * time.Second), "no"}}
+		}, event.StatusDegraded, "measurement_incomplete", []string{"consumers could not be measured for 11 s: no"}},
+		"a part not measured for a bit": {func(f facts, _ around) {
+			f.Incomplete = []observe.Incomplete{{"consumers", ago(9 * time.Second), "no"}}
+		}, event.StatusHealthy, "", nil},
+		"TICKS missing":  {func(f facts, _ around) { f.MissingStreams = []string{stream.Ticks} }, event.StatusError, "stream_missing", []string{"TICKS"}},
+		"BARS missing":   {func(f facts, _ around) { f.MissingStreams = []string{stream.Bars} }, event.StatusDegraded, "stream_missing", []string{"BARS"}},
+		"bucket missing": {func(f facts, _ around) { f.MissingStreams = []string{stream.ComponentsBucket} }, event.StatusDegraded, "stream_missing", []string{"bucket"}},
 		"missing at the start": {func(f facts, _ around) {
 			f.MissingStreams, f.JetStream.Since = []string{stream.Ticks, stream.Bars}, ago(time.Second)
 		}, event.StatusHealthy, "", nil},
@@ -118,12 +126,14 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"no pipeline ever": {func(f facts, _ around) {
 			f.Components, f.LastReports = f.Components[:1], nil
 		}, event.StatusError, "pipeline_missing", []string{"no report since health started 60 min ago"}},
-		"missing out of hours":          {func(f facts, s around) { f.Components, s.MarketOpen = nil, false }, event.StatusError, "bridge_missing pipeline_missing", nil},
-		"JetStream came back":           {func(f facts, _ around) { f.Components, f.JetStream.Since = nil, ago(9*time.Second) }, event.StatusHealthy, "", nil},
-		"not subscribed":                {func(f facts, _ around) { bridge(f).Subscribed = false }, event.StatusDegraded, "bridge_not_subscribed", []string{"ticks-in"}},
-		"not subscribed, no ticks":      {func(f facts, _ around) { bridge(f).Subscribed = false; quiet(f, time.Minute) }, event.StatusError, "bridge_not_subscribed no_ticks", []string{"60 s while the market is open; the bridge is not subscribed to ticks-in"}},
-		"not subscribed, out of hours":  {func(f facts, s around) { bridge(f).Subscribed = false; quiet(f, time.Hour); s.MarketOpen = false }, event.StatusDegraded, "bridge_not_subscribed", nil},
-		"one bridge stands by":          {func(f facts, _ around) { f.Components = append(f.Components, presence.Report{Role: presence.RoleBridge, Bridge: &presence.Bridge{}}) }, event.StatusHealthy, "", nil},
+		"missing out of hours":         {func(f facts, s around) { f.Components, s.MarketOpen = nil, false }, event.StatusError, "bridge_missing pipeline_missing", nil},
+		"JetStream came back":          {func(f facts, _ around) { f.Components, f.JetStream.Since = nil, ago(9*time.Second) }, event.StatusHealthy, "", nil},
+		"not subscribed":               {func(f facts, _ around) { bridge(f).Subscribed = false }, event.StatusDegraded, "bridge_not_subscribed", []string{"ticks-in"}},
+		"not subscribed, no ticks":     {func(f facts, _ around) { bridge(f).Subscribed = false; quiet(f, time.Minute) }, event.StatusError, "bridge_not_subscribed no_ticks", []string{"60 s while the market is open; the bridge is not subscribed to ticks-in"}},
+		"not subscribed, out of hours": {func(f facts, s around) { bridge(f).Subscribed = false; quiet(f, time.Hour); s.MarketOpen = false }, event.StatusDegraded, "bridge_not_subscribed", nil},
+		"one bridge stands by": {func(f facts, _ around) {
+			f.Components = append(f.Components, presence.Report{Role: presence.RoleBridge, Bridge: &presence.Bridge{}})
+		}, event.StatusHealthy, "", nil},
 		"pipeline without its consumer": {func(f facts, _ around) { f.Consumers = nil }, event.StatusDegraded, "consumer_missing", []string{"consumer pipeline"}},
 		"pipeline about to consume":     {func(f facts, _ around) { f.Consumers = nil; f.Components[1].StartedAt = ago(time.Second) }, event.StatusHealthy, "", nil},
 
@@ -133,15 +143,19 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"no ticks, blocked": {func(f facts, _ around) {
 			quiet(f, 42*time.Second)
 			bridge(f).PublishBlockedMs, bridge(f).QueuedTicks = 40_000, 1234
-		}, event.StatusError, "no_ticks publish_blocked", []string{"holds 1,234 ticks that JetStream does not take", "nothing from the bridge for 40 s; 1,234 ticks wait"}},
+		}, event.StatusError, "no_ticks publish_blocked", []string{"holds 1,234 ticks that JetStream does not take", "nothing from the bridge for 40 s, with 1,234 ticks waiting"}},
 		"no ticks, all refused": {func(f facts, _ around) {
 			quiet(f, 42*time.Second)
 			f.RejectsInWindow, f.RejectReasons = 700, map[string]int64{"price_missing": 700}
 		}, event.StatusError, "no_ticks rejects", []string{"700 messages refused in the last 60 s: price_missing 700"}},
-		"no ticks for a bit":             {func(f facts, _ around) { quiet(f, 30*time.Second) }, event.StatusHealthy, "", nil},
-		"no ticks since the open":        {func(f facts, s around) { quiet(f, time.Hour); s.MarketOpenedAt = ago(31 * time.Second) }, event.StatusError, "no_ticks", []string{"since the market opened 31 s ago"}},
-		"market just opened":             {func(f facts, s around) { quiet(f, time.Hour); s.MarketOpenedAt = ago(29 * time.Second) }, event.StatusHealthy, "", nil},
-		"no ticks out of hours":          {func(f facts, s around) { quiet(f, time.Hour); s.MarketOpen = false; f.StaleSymbols = make([]string, 60) }, event.StatusHealthy, "", nil},
+		"no ticks for a bit":      {func(f facts, _ around) { quiet(f, 30*time.Second) }, event.StatusHealthy, "", nil},
+		"no ticks since the open": {func(f facts, s around) { quiet(f, time.Hour); s.MarketOpenedAt = ago(31 * time.Second) }, event.StatusError, "no_ticks", []string{"since the market opened 31 s ago"}},
+		"market just opened":      {func(f facts, s around) { quiet(f, time.Hour); s.MarketOpenedAt = ago(29 * time.Second) }, event.StatusHealthy, "", nil},
+		"no ticks out of hours": {func(f facts, s around) {
+			quiet(f, time.Hour)
+			s.MarketOpen = false
+			f.StaleSymbols = make([]string, 60)
+		}, event.StatusHealthy, "", nil},
 		"no ticks explains stale":        {func(f facts, _ around) { quiet(f, time.Hour); f.StaleSymbols = make([]string, 60) }, event.StatusError, "no_ticks", nil},
 		"lag of ticks long past":         {func(f facts, s around) { quiet(f, time.Hour); s.MarketOpen = false; f.IngestLag = time.Hour }, event.StatusHealthy, "", nil},
 		"four symbols stale":             {func(f facts, _ around) { f.StaleSymbols = []string{"A", "B.C", "D", "E"} }, event.StatusDegraded, "symbols_stale", []string{"4 of 60 symbols have no tick in the last 60 s: A, B.C, D, E"}},
@@ -150,11 +164,11 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"symbols stale after the open":   {func(f facts, s around) { f.StaleSymbols = make([]string, 60); s.MarketOpenedAt = ago(59 * time.Second) }, event.StatusHealthy, "", nil},
 		"ingest lag":                     {func(f facts, _ around) { f.IngestLag = 2100 * time.Millisecond }, event.StatusDegraded, "lag_high", []string{"2.1 s after their event time, the bound is 2 s"}},
 		"ingest lag, critical":           {func(f facts, _ around) { f.IngestLag, f.ClockOffset = 31*time.Second, -31*time.Second }, event.StatusError, "lag_high", []string{"31 s", "clock is off by 31 s"}},
-		"consumer behind":                {func(f facts, _ around) { f.Consumers[0].Lag, f.Consumers[0].Pending = 3*time.Second, 45 }, event.StatusDegraded, "consumer_behind", []string{"consumer pipeline is 3 s behind: 45 ticks wait"}},
+		"consumer behind":                {func(f facts, _ around) { f.Consumers[0].Lag, f.Consumers[0].Pending = 3*time.Second, 45 }, event.StatusDegraded, "consumer_behind", []string{"consumer pipeline is 3 s behind, with 45 ticks waiting"}},
 		"consumer far behind":            {func(f facts, _ around) { f.Consumers[0].Lag = 31 * time.Second }, event.StatusError, "consumer_behind", nil},
 		"much pending":                   {func(f facts, _ around) { f.Consumers[0].Pending = 100_001 }, event.StatusDegraded, "consumer_behind", []string{"100,001"}},
 		"very much pending":              {func(f facts, _ around) { f.Consumers[0].Pending = 5_000_001 }, event.StatusError, "consumer_behind", nil},
-		"publication blocked":            {func(f facts, _ around) { bridge(f).PublishBlockedMs, bridge(f).QueuedTicks = 2001, 1 }, event.StatusDegraded, "publish_blocked", []string{"2 s; 1 tick wait"}},
+		"publication blocked":            {func(f facts, _ around) { bridge(f).PublishBlockedMs, bridge(f).QueuedTicks = 2001, 1 }, event.StatusDegraded, "publish_blocked", []string{"2 s, with 1 tick waiting"}},
 		"publication slow":               {func(f facts, _ around) { bridge(f).PublishBlockedMs = 1999 }, event.StatusHealthy, "", nil},
 		"ticks queued":                   {func(f facts, _ around) { bridge(f).QueuedTicks = 100_001 }, event.StatusDegraded, "ticks_queued", []string{"100,001 ticks"}},
 		"ticks shed":                     {func(f facts, _ around) { f.ShedInWindow = 7 }, event.StatusDegraded, "ticks_shed", []string{"7 ticks given up"}},

@@ -153,10 +153,11 @@ func (o *Observer) Measure(ctx context.Context) (Facts, error) {
 }
 
 // detailDue tells whether all parts are to be measured. Half an interval early
-// is due, or a ticker that is a little early would skip a turn.
+// is due, or a ticker that is a little early would skip a turn. Without active
+// symbols it is always, so that the first ticks bring their symbols with them.
 func (o *Observer) detailDue(m *moment, before Facts) bool {
 	since := m.local.Sub(o.detailed)
-	if before.JetStream.OK && m.scope == o.measured && since >= 0 && since < o.cfg.DetailInterval-o.cfg.Interval/2 {
+	if before.ActiveSymbols > 0 && before.JetStream.OK && m.scope == o.measured && since >= 0 && since < o.cfg.DetailInterval-o.cfg.Interval/2 {
 		return false
 	}
 	o.detailed, o.measured = m.local, m.scope

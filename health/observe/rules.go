@@ -146,7 +146,7 @@ func (e *examination) backlog() {
 	switch {
 	case e.above(CodePublishBlocked, presence.RoleBridge, wait.Seconds(), e.PublishBlocked.Seconds()):
 		e.add(SeverityWarning, CodePublishBlocked, presence.RoleBridge, "look at the logs of the bridge and of NATS",
-			"JetStream has taken nothing from the bridge for %s; %s wait in its memory", short(wait), count(queued, "tick"))
+			"JetStream has taken nothing from the bridge for %s, with %s waiting in its memory", short(wait), count(queued, "tick"))
 	case e.above(CodeTicksQueued, presence.RoleBridge, float64(queued), float64(e.QueuedTicks)):
 		e.add(SeverityWarning, CodeTicksQueued, presence.RoleBridge, "ticks come faster than JetStream takes them: look at NATS's disk and processor",
 			"%s wait in the bridge for JetStream", count(queued, "tick"))
@@ -157,7 +157,7 @@ func (e *examination) backlog() {
 			e.severity(CodeConsumerBehind, c.Name, float64(c.Pending), float64(e.PendingWarning), float64(e.PendingCritical)))
 		if severity != "" {
 			e.add(severity, CodeConsumerBehind, c.Name, "look whether the pipeline runs and is not overloaded",
-				"consumer %s is %s behind: %s wait for it", c.Name, short(c.Lag), count(int64(c.Pending), "tick"))
+				"consumer %s is %s behind, with %s waiting", c.Name, short(c.Lag), count(int64(c.Pending), "tick"))
 		}
 	}
 }
