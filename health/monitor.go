@@ -56,7 +56,7 @@ type Monitor struct {
 	counted  string         // id of the session that the observer counts for
 	counting bool           // it was told
 	said     session.Record // whose announcement was logged
-	first    time.Time // when the first event was made
+	first    time.Time      // when the first event was made
 	status   observe.Verdict
 	final    *update
 }

@@ -141,11 +141,11 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	if err != nil {
 		return usage(err)
 	}
-	page, err := p.page(ctx, cmd, monitor)
+	page, err := p.page(cmd, monitor)
 	if err != nil {
 		return healthParts{}, err
 	}
-	parts.url = "http://" + page.Addr().String() + "/"
+	parts.url = "http://" + page.Addr() + "/"
 	parts.roles = append(parts.roles,
 		role{"health", monitor.Run},
 		role{"status page", page.Run},
@@ -160,12 +160,12 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 
 // page listens for the status page. The default address gives way to a free
 // port; one that was asked for does not.
-func (p *process) page(ctx context.Context, cmd *cli.Command, monitor *health.Monitor) (*web.Server, error) {
-	page, err := web.New(web.Config{Addr: cmd.String("http"), FallbackPort: !cmd.IsSet("http")}, monitor.Snapshot, p.log)
+func (p *process) page(cmd *cli.Command, monitor *health.Monitor) (*web.Server, error) {
+	page, err := web.New(web.Config{Address: cmd.String("http"), FallbackPort: !cmd.IsSet("http")}, monitor, p.log)
 	if err != nil {
 		return nil, usageErrorf("%w", err)
 	}
-	if err := page.Listen(ctx); err != nil {
+	if err := page.Listen(); err != nil {
 		if _, ok := errors.AsType[*net.OpError](err); ok {
 			return nil, flagErrorf(cmd, "http", "cannot be listened on: %v", err)
 		}

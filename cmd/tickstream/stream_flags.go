@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/dustin/go-humanize"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/urfave/cli/v3"
@@ -55,9 +53,4 @@ func sizeOf(cmd *cli.Command, flag string) (int64, error) {
 		return 0, flagErrorf(cmd, flag, "cannot be %q: give a size such as 512MiB or 20GiB", text)
 	}
 	return int64(size), nil //nolint:gosec // bounded just above
-}
-
-// sizeText shows a size as the flags take it.
-func sizeText(bytes int64) string {
-	return fmt.Sprint(humanize.IBytes(uint64(max(bytes, 0)))) //nolint:gosec // not negative
 }

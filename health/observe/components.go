@@ -7,6 +7,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
@@ -45,24 +46,26 @@ func (c *componentMeter) measure(ctx context.Context, m *moment, facts *Facts) e
 	return nil
 }
 
+// list returns none where the bucket does not exist, which is told as missing.
 func (c *componentMeter) list(ctx context.Context, m *moment) ([]presence.Report, error) {
+	var err error
 	if c.bucket == nil {
-		bucket, err := m.js.KeyValue(ctx, stream.ComponentsBucket)
-		if errors.Is(err, jetstream.ErrBucketNotFound) {
-			m.miss(stream.ComponentsBucket)
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("open bucket %s: %w", stream.ComponentsBucket, err)
-		}
-		c.bucket = bucket
+		c.bucket, err = m.js.KeyValue(ctx, stream.ComponentsBucket)
 	}
-	reports, err := presence.List(ctx, c.bucket)
-	if err != nil {
-		c.bucket = nil // it may have been deleted
-		return nil, fmt.Errorf("list components: %w", err)
+	var reports []presence.Report
+	if err == nil {
+		reports, err = presence.List(ctx, c.bucket)
 	}
-	return reports, nil
+	if err == nil {
+		return reports, nil
+	}
+	c.bucket = nil
+	// A watch is made by the client's older half, which has errors of its own.
+	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, nats.ErrStreamNotFound) {
+		m.miss(stream.ComponentsBucket)
+		return nil, nil
+	}
+	return nil, fmt.Errorf("list components: %w", err)
 }
 
 // countShed adds up what the bridges' counters grew by in the window. A counter

@@ -190,6 +190,9 @@ func TestPurgeAndNewStream(t *testing.T) {
 
 func TestMissingStreamsAreAFact(t *testing.T) {
 	b := newBed(t)
+	o := b.observer(observe.Config{DetailInterval: time.Minute}, "AAPL")
+	b.tick("AAPL", 0)
+	b.measure(o) // while a symbol is active, details wait for their interval
 	all := []string{stream.Bars, stream.Health, stream.Rejects, stream.Signals, stream.Ticks, stream.ComponentsBucket}
 	for _, name := range all[:5] {
 		if err := b.js.DeleteStream(t.Context(), name); err != nil {
@@ -199,19 +202,21 @@ func TestMissingStreamsAreAFact(t *testing.T) {
 	if err := b.js.DeleteKeyValue(t.Context(), stream.ComponentsBucket); err != nil {
 		t.Fatal(err)
 	}
-	o := b.observer(observe.Config{DetailInterval: time.Hour / 100}, "AAPL")
-	b.measure(o)
-	if f := b.measure(o); !slices.Equal(f.MissingStreams, all) || f.UniverseSize != 1 {
-		t.Errorf("missing: %v, want %v", f.MissingStreams, all)
-	}
-	b.ensure()
-	f := b.measure(o)
-	if want := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return name == stream.Ticks }); !slices.Equal(f.MissingStreams, want) {
-		t.Errorf("missing before the others are looked at: %v, want %v", f.MissingStreams, want)
-	}
-	o.SetSession([]string{"AAPL"}, time.Now())
-	if f := b.measure(o); len(f.MissingStreams) != 0 {
-		t.Errorf("missing: %v, want none", f.MissingStreams)
+	others := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return name == stream.Ticks })
+	for i, step := range []struct {
+		before func()
+		want   []string
+	}{
+		{func() {}, []string{stream.Ticks}},
+		{func() { o.SetSession([]string{"AAPL"}, time.Now()) }, all}, // a new session does not wait
+		{func() {}, all},
+		{b.ensure, others},
+		{func() { o.SetSession([]string{"AAPL"}, time.Now()) }, nil},
+	} {
+		step.before()
+		if f := b.measure(o); !slices.Equal(f.MissingStreams, step.want) {
+			t.Errorf("step %d: missing %v, want %v", i, f.MissingStreams, step.want)
+		}
 	}
 }
 

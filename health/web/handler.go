@@ -2,101 +2,116 @@ package web
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"fmt"
 	"html/template"
+	"log/slog"
 	"net/http"
 	"time"
-
-	"github.com/tickstock/tickstream/health"
 )
 
-//go:embed page.html
-var pageSource string
+//go:embed page.html style.css
+var files embed.FS
 
-// Handler serves / (a page), /health (the latest event), /healthz (whether the
-// monitor's loops come round) and /readyz (whether an event went out).
-func (s *Server) Handler() http.Handler {
-	page := template.Must(template.New("page").Parse(pageSource))
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { s.servePage(w, page) })
-	mux.HandleFunc("GET /health", s.serveEvent)
-	mux.HandleFunc("GET /healthz", s.serveAlive)
-	mux.HandleFunc("GET /readyz", s.serveReady)
-	return secure(mux)
+// stuckAfter is how many intervals a loop may take before the process counts
+// as hung.
+const stuckAfter = 3
+
+type handler struct {
+	source Source
+	page   *template.Template
+	style  []byte
+	log    *slog.Logger
 }
 
-// secure sets what keeps a page from being framed, sniffed or scripted.
-func secure(next http.Handler) http.Handler {
+func newHandler(source Source, log *slog.Logger) (http.Handler, error) {
+	page, err := template.ParseFS(files, "page.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse page: %w", err)
+	}
+	style, err := files.ReadFile("style.css")
+	if err != nil {
+		return nil, fmt.Errorf("read style: %w", err)
+	}
+	h := &handler{source: source, page: page, style: style, log: log}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{$}", h.servePage)
+	mux.HandleFunc("/style.css", h.serveStyle)
+	mux.HandleFunc("/health", h.serveEvent)
+	mux.HandleFunc("/healthz", h.serveLive)
+	mux.HandleFunc("/readyz", h.serveReady)
+	return guard(mux), nil
+}
+
+// guard lets only reading through and tells browsers to trust nothing else.
+func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-store")
+		header := w.Header()
+		header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("X-Frame-Options", "DENY")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Cache-Control", "no-store")
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			header.Set("Allow", "GET, HEAD")
+			http.Error(w, "this only shows: use GET", http.StatusMethodNotAllowed)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// view is what the page shows.
-type view struct {
-	health.Snapshot
-	Now    time.Time
-	Uptime time.Duration
-	Alive  bool
-}
-
-func (s *Server) servePage(w http.ResponseWriter, page *template.Template) {
-	snapshot := s.snapshot()
-	var body bytes.Buffer
-	err := page.Execute(&body, view{
-		Snapshot: snapshot, Now: s.now().UTC(), Alive: s.alive(snapshot),
-		Uptime: time.Duration(snapshot.Event.Health.UptimeSeconds) * time.Second,
-	})
-	if err != nil {
-		s.log.Error("make the status page", "err", err)
-		http.Error(w, "the page could not be made; see the log", http.StatusInternalServerError)
+func (h *handler) servePage(w http.ResponseWriter, _ *http.Request) {
+	var page bytes.Buffer
+	if err := h.page.Execute(&page, newView(h.source.Snapshot(), time.Now())); err != nil {
+		h.log.Error("health page cannot be made", "err", err)
+		http.Error(w, "the page cannot be made; /health has the latest event", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	s.write(w, body.Bytes())
+	h.write(w, "text/html; charset=utf-8", page.Bytes())
 }
 
-func (s *Server) serveEvent(w http.ResponseWriter, _ *http.Request) {
-	payload := s.snapshot().Payload
+func (h *handler) serveStyle(w http.ResponseWriter, _ *http.Request) {
+	h.write(w, "text/css; charset=utf-8", h.style)
+}
+
+// serveEvent serves the latest health event, as it goes out on the buses.
+func (h *handler) serveEvent(w http.ResponseWriter, _ *http.Request) {
+	payload := h.source.Snapshot().Payload
 	if payload == nil {
-		http.Error(w, "no health event was made yet", http.StatusServiceUnavailable)
+		http.Error(w, "there has been no health event yet", http.StatusServiceUnavailable)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	s.write(w, payload)
+	h.write(w, "application/json", payload)
 }
 
-func (s *Server) serveAlive(w http.ResponseWriter, _ *http.Request) {
-	snapshot := s.snapshot()
-	if !s.alive(snapshot) {
-		http.Error(w, fmt.Sprintf("the health loop last came round at %v", snapshot.Beat.UTC()), http.StatusServiceUnavailable)
+// serveLive tells whether the monitor's loops come round.
+func (h *handler) serveLive(w http.ResponseWriter, _ *http.Request) {
+	s := h.source.Snapshot()
+	age := time.Since(s.Beat)
+	switch {
+	case s.Beat.IsZero():
+		http.Error(w, "the health monitor is not running", http.StatusServiceUnavailable)
+	case age > stuckAfter*s.Interval:
+		http.Error(w, fmt.Sprintf("a loop of the health monitor has not come round for %s", age.Round(time.Second)), http.StatusServiceUnavailable)
+	default:
+		h.write(w, "text/plain; charset=utf-8", []byte("ok\n"))
+	}
+}
+
+// serveReady tells whether a bus has taken a health event of this process.
+func (h *handler) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if !h.source.Snapshot().Published {
+		http.Error(w, "no bus has taken a health event of this process yet: it stands by, or both buses are away", http.StatusServiceUnavailable)
 		return
 	}
-	s.write(w, []byte("ok\n"))
+	h.write(w, "text/plain; charset=utf-8", []byte("ok\n"))
 }
 
-func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
-	if !s.snapshot().Published {
-		http.Error(w, "no health event has gone out yet", http.StatusServiceUnavailable)
-		return
-	}
-	s.write(w, []byte("ready\n"))
-}
-
-func (s *Server) alive(snapshot health.Snapshot) bool {
-	return !snapshot.Beat.IsZero() && s.now().Sub(snapshot.Beat) < staleBeats*snapshot.Interval
-}
-
-// write answers; a client that has gone away is nobody's fault.
-func (s *Server) write(w http.ResponseWriter, body []byte) {
+func (h *handler) write(w http.ResponseWriter, kind string, body []byte) {
+	w.Header().Set("Content-Type", kind)
 	if _, err := w.Write(body); err != nil {
-		s.log.Debug("answer not taken", "err", err)
+		h.log.Debug("HTTP answer not taken", "err", err)
 	}
 }

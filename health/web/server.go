@@ -1,5 +1,6 @@
-// Package web serves what a monitor knows: a page for people, the latest event
-// for programs, and probes for whatever restarts the process.
+// Package web shows a health monitor over HTTP: a page for people, the latest
+// event for programs, and whether the process lives and is ready for those who
+// run it.
 package web
 
 import (
@@ -15,100 +16,112 @@ import (
 	"github.com/tickstock/tickstream/health"
 )
 
-// Config of a server.
+const shutdownTimeout = 2 * time.Second
+
+// Config of a server. The zero value means the defaults.
 type Config struct {
-	// Addr is where it listens, host:port. Defaults to 127.0.0.1:8080.
-	Addr string
-	// FallbackPort lets a free port of the same host take the place of one
-	// that is in use.
+	// Address to listen on, host and port. The page has no passwords: keep it
+	// on loopback or behind something that has. Defaults to 127.0.0.1:8080.
+	Address string
+	// FallbackPort lets a taken port be replaced by a free one.
 	FallbackPort bool
 }
 
-// shutdownTimeout bounds how long requests under way hold up the end.
-const shutdownTimeout = time.Second
+// Source is what is shown; [health.Monitor] is one.
+type Source interface {
+	Snapshot() health.Snapshot
+}
 
-// staleBeats is how many intervals a monitor's loops may take to come round
-// before it counts as hung.
-const staleBeats = 3
-
-// Server serves the snapshots of a monitor.
+// Server serves a source.
 type Server struct {
 	cfg      Config
-	snapshot func() health.Snapshot
-	now      func() time.Time
 	log      *slog.Logger
+	handler  http.Handler
 	listener net.Listener
 }
 
-// New makes a server of what snapshot returns.
-func New(cfg Config, snapshot func() health.Snapshot, log *slog.Logger) (*Server, error) {
-	if cfg.Addr == "" {
-		cfg.Addr = "127.0.0.1:8080"
+// New makes a server; it starts nothing.
+func New(cfg Config, source Source, log *slog.Logger) (*Server, error) {
+	if cfg.Address == "" {
+		cfg.Address = "127.0.0.1:8080"
 	}
-	if _, _, err := net.SplitHostPort(cfg.Addr); err != nil {
-		return nil, fmt.Errorf("status page address is %q: give host:port, such as 127.0.0.1:8080", cfg.Addr)
+	if _, _, err := net.SplitHostPort(cfg.Address); err != nil {
+		return nil, fmt.Errorf("HTTP address %q: %w: give host:port", cfg.Address, err)
 	}
-	return &Server{cfg: cfg, snapshot: snapshot, now: time.Now, log: log}, nil
+	handler, err := newHandler(source, log)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{cfg: cfg, log: log, handler: handler}, nil
 }
 
-// Listen opens the port, so that [Server.Addr] is known before [Server.Run].
-func (s *Server) Listen(ctx context.Context) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", s.cfg.Addr)
+// Listen takes the port, so that [Server.Addr] is known before [Server.Run].
+func (s *Server) Listen() error {
+	listener, err := net.Listen("tcp", s.cfg.Address)
 	if errors.Is(err, syscall.EADDRINUSE) && s.cfg.FallbackPort {
-		host, port, _ := net.SplitHostPort(s.cfg.Addr) // New has checked it
-		listener, err = config.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
-		if err == nil {
-			s.log.Warn("port is taken, using a free one", "server", "status page", "wanted", port, "address", listener.Addr())
+		host, port, splitErr := net.SplitHostPort(s.cfg.Address)
+		if splitErr != nil {
+			return fmt.Errorf("HTTP address %q: %w", s.cfg.Address, splitErr)
 		}
+		s.log.Warn("port is taken, using a free one", "server", "http", "wanted", port)
+		listener, err = net.Listen("tcp", net.JoinHostPort(host, "0"))
 	}
 	if err != nil {
-		return fmt.Errorf("listen for the status page: %w", err)
+		return fmt.Errorf("listen for HTTP: %w: give another address", err)
 	}
 	s.listener = listener
 	return nil
 }
 
-// Addr is where the server listens; nil before [Server.Listen].
-func (s *Server) Addr() net.Addr {
+// Addr is where the server listens, host and port; empty before
+// [Server.Listen].
+func (s *Server) Addr() string {
+	if s.listener == nil {
+		return ""
+	}
+	return s.listener.Addr().String()
+}
+
+// Close gives the port back where [Server.Run] will not be called.
+func (s *Server) Close() error {
 	if s.listener == nil {
 		return nil
 	}
-	return s.listener.Addr()
+	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close HTTP listener: %w", err)
+	}
+	return nil
 }
 
-// Run serves until ctx ends; it listens first if that was not done.
+// Run serves until ctx ends. It listens first if [Server.Listen] has not.
 func (s *Server) Run(ctx context.Context) error {
 	if s.listener == nil {
-		if err := s.Listen(ctx); err != nil {
+		if err := s.Listen(); err != nil {
 			return err
 		}
 	}
 	server := &http.Server{
-		Handler:           s.Handler(),
+		Handler:           s.handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       5 * time.Second,
+		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      10 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		err := server.Shutdown(closing)
-		if err != nil {
-			err = server.Close() // whoever is still there has had its time
-		}
-		stopped <- err
-	})
-	defer stop()
-	if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the status page: %w", err)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(s.listener) }() // ends with the shutdown below
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve HTTP: %w", err)
+	case <-ctx.Done():
 	}
-	if err := <-stopped; err != nil {
-		return fmt.Errorf("stop the status page: %w", err)
+	graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(graceful); err != nil {
+		s.log.Debug("HTTP connections cut", "err", err)
+		_ = server.Close() // nothing is left to be done about it
 	}
+	<-served
 	return nil
 }
