@@ -45,6 +45,7 @@ func (a *appender) append(ctx context.Context, msgs []*nats.Msg) error {
 	a.waitSince.Store(time.Now().UnixMilli())
 	defer a.waitSince.Store(0)
 	wait := newBackoff()
+	wait.MaxInterval = time.Second // the connection waits longer by itself
 	uncertain := !a.looked
 	for attempt := 0; ; attempt++ {
 		if attempt > 0 {
@@ -63,6 +64,7 @@ func (a *appender) append(ctx context.Context, msgs []*nats.Msg) error {
 			return nil
 		}
 		uncertain = true
+		a.log.Debug("publish failed, trying again", "attempts", attempt+1, "messages", len(msgs), "err", err)
 		if attempt == 3 || attempt > 3 && attempt%20 == 0 {
 			a.log.Warn("cannot publish, keeping what was read", "attempts", attempt+1, "err", err)
 		}

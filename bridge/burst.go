@@ -8,7 +8,9 @@ import (
 const (
 	// burstDepth is how many messages must wait before a burst is given way.
 	burstDepth = 5_000
-	// burstFactor is how much faster than we publish it must come in.
+	// burstRate is how many a second must come in, and burstFactor how much
+	// faster than we publish.
+	burstRate   = 100_000
 	burstFactor = 1.5
 	burstLook   = 10 * time.Millisecond
 	// burstLimit bounds how long one burst is given way.
@@ -34,7 +36,7 @@ func (p *publisher) giveWay(ctx context.Context) {
 		}
 		now, total := time.Now(), p.queue.taken()
 		rate := float64(total-before) / now.Sub(since).Seconds()
-		if rate < burstFactor*p.rate {
+		if rate < max(burstRate, burstFactor*p.rate) {
 			return
 		}
 		before, since = total, now

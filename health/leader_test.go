@@ -78,10 +78,9 @@ func TestStandbyTakesOverFromADeadLeader(t *testing.T) {
 		} else {
 			t.Logf("%s: takeover after %v", e.name, took)
 		}
-		started := e.all(schema.SessionStarted)
-		if last := started[len(started)-1].started.Session; last.SessionID != id || last.TriggerType != event.TriggerResumed {
-			t.Errorf("%s: announced %+v after the takeover", e.name, last)
-		}
+		e.wait(schema.SessionStarted, "the session, resumed", func(s sent) bool {
+			return s.started.Session.SessionID == id && s.started.Session.TriggerType == event.TriggerResumed
+		})
 		settled(t, e, id)
 	}
 }

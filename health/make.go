@@ -188,11 +188,12 @@ func (m *Monitor) put(facts observe.Facts, verdict observe.Verdict, id string, n
 	return u
 }
 
-// farewell is the last event of this process, made when it is first asked for.
+// farewell is the last event of this process, made when it is first asked for;
+// nil if there was none before.
 func (m *Monitor) farewell() *update {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.final == nil {
+	if m.final == nil && m.latest.Load() != nil {
 		now, facts := m.cfg.Now(), m.deps.Observer.Facts()
 		verdict := m.verdict(facts, now, true)
 		verdict.Status = event.StatusStopping

@@ -122,6 +122,9 @@ func (m *Monitor) Run(ctx context.Context) error {
 	group.Go(func() error { m.sample(ctx); return nil }) // ends with ctx
 	group.Go(func() error {                              // ends with ctx
 		m.prepare(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
 		close(m.prepared)
 		group.Go(func() error { // ends with ctx
 			if err := m.deps.Observer.Run(ctx); err != nil {

@@ -3,14 +3,12 @@ package health
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tickstock/tickstream/health/session"
-	"github.com/tickstock/tickstream/pipeline/stream"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -40,7 +38,6 @@ type publisher struct {
 
 // tenure is what one time of leading remembers.
 type tenure struct {
-	loaded    bool
 	repeat    bool // listeners may have missed what others told
 	told      session.Record
 	saved     session.Record
@@ -72,118 +69,20 @@ func (p *publisher) run(ctx context.Context) error {
 	return group.Wait() //nolint:wrapcheck // the bus has named itself
 }
 
-// poll looks at what the bus holds and who listens on it.
-func (p *publisher) poll(ctx context.Context) {
-	select { // the first look at the bus is the monitor's
-	case <-p.monitor.prepared:
-	case <-ctx.Done():
-		return
-	}
-	loop := p.bus.name() + " poll"
-	defer p.monitor.beats.end(loop)
-	ticker := time.NewTicker(pollPeriod)
-	defer ticker.Stop()
-	for {
-		p.monitor.beats.beat(loop)
-		err := p.look(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			p.counted(nil) // whoever listens after this may have missed something
-		}
-		p.reach.note(checkRead, err)
-		p.follow()
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
-}
-
-func (p *publisher) look(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, opTimeout)
-	defer cancel()
-	stored, err := p.load(ctx)
-	if err != nil {
-		return err
-	}
-	p.monitor.adopt(stored)
-	if !stored.Same(p.monitor.keeper.Current()) {
-		p.stale.Store(true)
-		p.notify()
-	}
-	listeners, err := p.bus.listeners(ctx)
-	if err != nil {
-		return err //nolint:wrapcheck // the bus has named itself
-	}
-	if p.counted(listeners) {
-		p.newcomer.Store(true)
-		p.notify()
-	}
-	return nil
-}
-
-// counted takes the numbers of listeners and reports whether one has grown.
-func (p *publisher) counted(listeners []int64) (grown bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, n := range listeners {
-		if n > 0 && (i >= len(p.counts) || n > p.counts[i]) {
-			grown = true
-		}
-	}
-	p.counts = listeners
-	return grown
-}
-
-// load is the stored session; what is none counts as nothing stored.
-func (p *publisher) load(ctx context.Context) (session.Record, error) {
-	stored, err := p.bus.session().Load(ctx)
-	if errors.Is(err, session.ErrInvalid) {
-		p.log.Debug("stored session ignored", "err", err)
-		return session.Record{}, nil
-	}
-	if err != nil {
-		return session.Record{}, fmt.Errorf("load session: %w", err)
-	}
-	return stored, nil
-}
-
-// follow keeps up with what another process tells while it leads, for the time
-// when this one takes over.
-func (p *publisher) follow() {
-	reach, now := p.reach.get(), p.monitor.cfg.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.leading.Load() {
-		p.ledTill = now
-		return
-	}
-	free := p.ledTill
-	if reach.Since.After(free) {
-		free = reach.Since
-	}
-	// The lease of a bus that works is not free for longer than this.
-	if reach.OK && now.Sub(free) > 2*stream.LeaseTTL {
-		p.alerts = p.monitor.alerts().before(now.Add(-settleTime))
-	}
-}
-
 // lead publishes until ctx, and with it the lease, ends.
 func (p *publisher) lead(ctx context.Context) {
 	loop := p.bus.name() + " publication"
-	t := &tenure{repeat: true}
+	defer p.monitor.beats.end(loop)
+	defer p.reach.forget(checkWrite)
+	t, ok := p.takeUp(ctx)
+	if !ok {
+		return
+	}
 	p.floor.Store(p.monitor.outdated())
 	p.leading.Store(true)
+	defer p.leading.Store(false)
 	p.monitor.stir()
-	defer func() {
-		p.leading.Store(false)
-		p.reach.forget(checkWrite)
-		p.monitor.beats.end(loop)
-	}()
-	for {
+	for ctx.Err() == nil {
 		p.monitor.beats.beat(loop)
 		wait := time.Second
 		tried, err := p.work(ctx, t)
@@ -198,11 +97,49 @@ func (p *publisher) lead(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			return
 		case <-p.wake:
 		case <-time.After(wait):
 		}
 	}
+}
+
+// takeUp begins a tenure with what the bus holds, for that is what listeners
+// were told, and with who listens already. Whoever has not read that must not
+// decide on the session, so it tries until it has; false means that ctx ended.
+func (p *publisher) takeUp(ctx context.Context) (*tenure, bool) {
+	for {
+		p.monitor.beats.beat(p.bus.name() + " publication")
+		t, err := p.begin(ctx)
+		if ctx.Err() != nil {
+			return nil, false
+		}
+		if err == nil {
+			return t, true
+		}
+		p.reach.note(checkWrite, err)
+		select {
+		case <-ctx.Done():
+			return nil, false
+		case <-time.After(retryPeriod):
+		}
+	}
+}
+
+func (p *publisher) begin(ctx context.Context) (*tenure, error) {
+	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	defer cancel()
+	stored, err := p.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	listeners, err := p.bus.listeners(ctx)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the bus has named itself
+	}
+	p.counted(listeners)
+	p.newcomer.Store(false) // all of these hear what follows
+	p.monitor.adopt(stored)
+	return &tenure{repeat: true, told: stored, saved: stored}, nil
 }
 
 // work sends all that is due, and reports whether anything was. One kind that
@@ -211,11 +148,6 @@ func (p *publisher) work(ctx context.Context, t *tenure) (tried bool, err error)
 	u := p.monitor.latest.Load()
 	if u == nil || u.seq <= p.floor.Load() {
 		return false, nil // the first event of our own is being made
-	}
-	if !t.loaded {
-		if err := p.takeUp(ctx, t); err != nil {
-			return true, err
-		}
 	}
 	came := p.newcomer.Swap(false)
 	told, sessionErr := p.sendSession(ctx, t, came)

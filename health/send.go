@@ -41,26 +41,6 @@ func (p *publisher) sendSession(ctx context.Context, t *tenure, came bool) (trie
 	return tried, saveErr
 }
 
-// takeUp begins a tenure with what the bus holds, for that is what listeners
-// were told, and with who listens already.
-func (p *publisher) takeUp(ctx context.Context, t *tenure) error {
-	ctx, cancel := context.WithTimeout(ctx, opTimeout)
-	defer cancel()
-	stored, err := p.load(ctx)
-	if err != nil {
-		return err
-	}
-	listeners, err := p.bus.listeners(ctx)
-	if err != nil {
-		return err //nolint:wrapcheck // the bus has named itself
-	}
-	p.counted(listeners)
-	p.newcomer.Store(false) // all of these hear what follows
-	p.monitor.adopt(stored)
-	t.told, t.saved, t.loaded = stored, stored, true
-	return nil
-}
-
 func (p *publisher) save(ctx context.Context, r session.Record) error {
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()

@@ -66,7 +66,7 @@ func TestTicksAreCountedWithoutMarks(t *testing.T) {
 
 func TestWindowsSlideWhileNothingComes(t *testing.T) {
 	b := newBed(t)
-	o := b.observer(observe.Config{Interval: 100 * time.Millisecond, RateWindow: time.Second, ActiveWindow: 2 * time.Second, ErrorWindow: 2 * time.Second}, "AAPL")
+	o := b.observer(observe.Config{Interval: 100 * time.Millisecond, RateWindow: 2 * time.Second, ActiveWindow: 3 * time.Second, ErrorWindow: 3 * time.Second}, "AAPL")
 	b.measure(o)
 	b.ticks(10, "AAPL")
 	if f := b.measure(o); f.TicksPerSecond == 0 || f.ActiveSymbols != 1 || f.TicksInErrorWindow != 10 {
@@ -79,6 +79,16 @@ func TestWindowsSlideWhileNothingComes(t *testing.T) {
 	b.ticks(10, "AAPL")
 	if f := b.measure(o); f.TicksPerSecond == 0 || f.ActiveSymbols != 1 || f.TicksInErrorWindow != 10 {
 		t.Errorf("with ticks again: %+v", f)
+	}
+
+	// Another stream of the same name, which has come further than the old one.
+	if err := b.js.DeleteStream(t.Context(), stream.Ticks); err != nil {
+		t.Fatal(err)
+	}
+	b.ensure()
+	b.ticks(25, "AAPL")
+	if f := b.measure(o); f.TicksInErrorWindow != 25 {
+		t.Errorf("in a stream made anew: %d ticks, want 25", f.TicksInErrorWindow)
 	}
 }
 
@@ -286,6 +296,39 @@ func TestCancelledMeasurementConcludesNothing(t *testing.T) {
 	cancel()
 	if f, err := o.Measure(ctx); !errors.Is(err, context.Canceled) || !f.JetStream.OK || !f.At.Equal(was.At) {
 		t.Errorf("Measure = %+v, %v", f, err)
+	}
+}
+
+// interrupted runs something while a measurement is under way.
+type interrupted struct {
+	jetstream.JetStream
+	by func()
+}
+
+func (i interrupted) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	i.by()
+	return i.JetStream.Stream(ctx, name) //nolint:wrapcheck // it stands for the other
+}
+
+func TestSessionThatStartsDuringAMeasurement(t *testing.T) {
+	b := newBed(t)
+	b.tick("AAPL", 0)
+	b.publish(stream.SignalSubject("pattern", "Doji", "AAPL"), "{}")
+	by := func() {}
+	o, err := observe.New(observe.Config{}, observe.Deps{JetStream: interrupted{b.js, func() { by() }}, Log: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.SetSession([]string{"AAPL"}, time.Now().Add(-time.Minute))
+	if f := b.measure(o); f.FirstTickAt.IsZero() || f.PatternsDetected != 1 {
+		t.Fatalf("in the old session: %+v", f)
+	}
+	var once sync.Once
+	by = func() { once.Do(func() { o.SetSession([]string{"MSFT", "IBM"}, time.Now()) }) }
+	for range 2 {
+		if f := b.measure(o); !f.FirstTickAt.IsZero() || f.PatternsDetected != 0 || f.UniverseSize != 2 || f.ActiveSymbols != 0 {
+			t.Errorf("in the new session: %+v", f)
+		}
 	}
 }
 

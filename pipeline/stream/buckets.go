@@ -33,17 +33,18 @@ const (
 	ComponentTTL = 10 * time.Second
 )
 
-// A bucket-wide TTL, because an update of a key would drop the key's own.
+// A bucket-wide TTL, because an update of a key would drop the key's own. On
+// file even where a value lives for seconds: a bucket in memory would be gone
+// with its server, and with it every lease.
 var buckets = []struct {
 	name        string
 	description string
 	ttl         time.Duration
-	storage     jetstream.StorageType
 }{
-	{HealthBucket, "latest health event and current session", 0, jetstream.FileStorage},
-	{ComponentsBucket, "what each running component says of itself", ComponentTTL, jetstream.MemoryStorage},
-	{LeasesBucket, "who leads, one key a role", LeaseTTL, jetstream.MemoryStorage},
-	{CheckpointsBucket, "pipeline state by partition", 0, jetstream.FileStorage},
+	{HealthBucket, "latest health event and current session", 0},
+	{ComponentsBucket, "what each running component says of itself", ComponentTTL},
+	{LeasesBucket, "who leads, one key a role", LeaseTTL},
+	{CheckpointsBucket, "pipeline state by partition", 0},
 }
 
 func ensureBuckets(ctx context.Context, js jetstream.JetStream, replicas int, log *slog.Logger) error {
@@ -52,7 +53,7 @@ func ensureBuckets(ctx context.Context, js jetstream.JetStream, replicas int, lo
 			Bucket:      bucket.name,
 			Description: bucket.description,
 			TTL:         bucket.ttl,
-			Storage:     bucket.storage,
+			Storage:     jetstream.FileStorage,
 			Replicas:    replicas,
 			History:     1,
 		}
