@@ -210,5 +210,9 @@ func sequenceAt(ctx context.Context, js jetstream.JetStream, stream string, t ti
 		}
 		return msg.Sequence, nil
 	}
+	// What ends early for want of time looks as if nothing were there.
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("find the first message of %s since %v: %w", stream, t, err)
+	}
 	return 0, nil
 }

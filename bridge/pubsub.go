@@ -106,8 +106,9 @@ func (p *pubsub) listen(ctx context.Context, into *queue, lost error, subscribed
 
 	// Ends when closed is closed or ctx ends, and then ends the read below.
 	pinger.Go(func() { p.keepAlive(ctx, sub, closed) })
+	reading := context.WithoutCancel(ctx) // up to the answer to unsubscribe
 	for {
-		reply, err := sub.Receive(ctx)
+		reply, err := sub.Receive(reading)
 		if err != nil {
 			return fmt.Errorf("read from %s: %w", p.cfg.Channel, err)
 		}
@@ -122,15 +123,18 @@ func (p *pubsub) listen(ctx context.Context, into *queue, lost error, subscribed
 				into.put(message{watermark: time.Unix(0, asked).Add(-p.cfg.Lateness), receivedAt: now})
 			}
 		case *redis.Subscription:
+			if reply.Kind == "unsubscribe" {
+				return nil // as asked: all that was sent to us is read
+			}
 			// go-redis connected anew by itself: something may be missed.
 			return fmt.Errorf("read from %s: connection was replaced", p.cfg.Channel)
 		}
 	}
 }
 
-// keepAlive pings, closes a subscription that does not answer, and closes it
-// when ctx ends so that its reader returns. A ping that carries the time asks
-// for a clock mark.
+// keepAlive pings, and closes a subscription that does not answer. When ctx
+// ends it unsubscribes, so that the reader ends behind the last message that
+// Redis sent. A ping that carries the time asks for a clock mark.
 func (p *pubsub) keepAlive(ctx context.Context, sub *redis.PubSub, closed <-chan struct{}) {
 	defer func() { _ = sub.Close() }()
 	marks := newMarkSchedule(p.cfg.MarkInterval, p.cfg.Lateness)
@@ -139,6 +143,7 @@ func (p *pubsub) keepAlive(ctx context.Context, sub *redis.PubSub, closed <-chan
 	for {
 		select {
 		case <-ctx.Done():
+			p.unsubscribe(context.WithoutCancel(ctx), sub, closed)
 			return
 		case <-closed:
 			return
@@ -159,6 +164,20 @@ func (p *pubsub) keepAlive(ctx context.Context, sub *redis.PubSub, closed <-chan
 			return
 		}
 		timer.Reset(min(pingInterval, marks.untilNext(now)))
+	}
+}
+
+// unsubscribe asks Redis to end, and waits until the reader has come to the
+// answer or half the drain timeout is over.
+func (p *pubsub) unsubscribe(ctx context.Context, sub *redis.PubSub, closed <-chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.DrainTimeout/2)
+	defer cancel()
+	if err := sub.Unsubscribe(ctx, p.cfg.Channel); err != nil {
+		return
+	}
+	select {
+	case <-closed:
+	case <-ctx.Done():
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 // A bus that fails or hangs delays nothing on the other one, which tells of it.
 func TestOneBusGoesOnWithoutTheOther(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		brk         func(*rig, *link)
 		mend        func(*rig, *link)
@@ -25,6 +26,7 @@ func TestOneBusGoesOnWithoutTheOther(t *testing.T) {
 		"redis hangs":   {func(_ *rig, l *link) { l.redis.Stall() }, func(_ *rig, l *link) { l.redis.Restore() }, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			ears := r.ears()
 			l := r.link()
@@ -107,6 +109,7 @@ func TestEitherBusMayBeAwayAtTheStart(t *testing.T) {
 }
 
 func TestStopsWhileBothBusesHang(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	l := r.link()
 	n := r.start(l, setup{})

@@ -36,6 +36,7 @@ func by(active int) func(sent) bool {
 }
 
 func TestOneProcessPublishes(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	first, second, _, ears := two(r)
 	for _, e := range ears {
@@ -104,6 +105,7 @@ func settled(t *testing.T, e *ear, id string) {
 
 // Each bus may have another leader; the session is still one.
 func TestLeadersOnEachBusShareTheSession(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ears := r.ears()
 	l := r.link()

@@ -83,6 +83,7 @@ func TestLogLinesThatOperatorsSearchFor(t *testing.T) {
 }
 
 func TestLogSaysWhenNoBusTookTheEvent(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	log := &book{}
 	l := r.link()

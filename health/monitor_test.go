@@ -114,6 +114,7 @@ func TestEventSaysWhatWasMeasured(t *testing.T) {
 }
 
 func TestEventEachInterval(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ears := r.ears()
 	r.start(r.link(), setup{cfg: health.Config{Interval: time.Second}})

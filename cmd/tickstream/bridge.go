@@ -77,12 +77,21 @@ func (p *process) bridgeRolesWith(cmd *cli.Command, streams stream.Config) ([]ro
 	if err != nil {
 		return nil, err
 	}
-	ingress, err := bridge.NewIngress(cfg, p.redis, p.js, streams, p.log)
+	redisCfg := p.redisCfg
+	redisCfg.ReadAhead = int(cfg.MaxQueueBytes / 2)
+	source, err := connectRedis(redisCfg, "bridge-source")
+	if err != nil {
+		return nil, err
+	}
+	ingress, err := bridge.NewIngress(cfg, source, p.js, streams, p.log)
 	if err != nil {
 		return nil, fmt.Errorf("make the bridge: %w", err)
 	}
 	return []role{
-		{"bridge", ingress.Run},
+		{"bridge", func(ctx context.Context) error {
+			defer func() { _ = source.Close() }() // its subscription has ended
+			return ingress.Run(ctx)
+		}},
 		p.announce(presence.RoleBridge, func(r *presence.Report) { r.Bridge = ingress.Report() }),
 	}, nil
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
+	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+	"github.com/tickstock/tickstream/bridge"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/urfave/cli/v3"
 )
@@ -20,6 +23,9 @@ type redisConfig struct {
 	URL string
 	// TLS files, for a URL that says rediss.
 	TLS tlsFiles
+	// ReadAhead is how many bytes a connection takes in before they are asked
+	// for; 0 for none.
+	ReadAhead int
 	// NoRetries leaves out go-redis's own, which may repeat what was done.
 	NoRetries bool
 }
@@ -67,7 +73,7 @@ func connectRedis(cfg redisConfig, name string) (redis.UniversalClient, error) {
 			return nil, usageErrorf("--redis-ca, --redis-cert, --redis-key (TICKSTREAM_REDIS_CA, …_CERT, …_KEY): %w", err)
 		}
 	}
-	return target.client("tickstream-"+name, cfg.NoRetries), nil
+	return target.client("tickstream-"+name, cfg), nil
 }
 
 // redisTarget is a parsed URL: exactly one of its fields is set.
@@ -88,7 +94,7 @@ func (t redisTarget) tls() *tls.Config {
 }
 
 // client makes the client; it shares what it can with the other kinds.
-func (t redisTarget) client(name string, noRetries bool) redis.UniversalClient {
+func (t redisTarget) client(name string, cfg redisConfig) redis.UniversalClient {
 	// A dial is retried by whoever uses the client, with a backoff of its own.
 	const dialTimeout, dials, never = 2 * time.Second, 1, -1
 	// The notifications are of a hosted product.
@@ -97,24 +103,42 @@ func (t redisTarget) client(name string, noRetries bool) redis.UniversalClient {
 	case t.failover != nil:
 		o := t.failover
 		o.ClientName, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, dialTimeout, dials
-		if noRetries {
+		o.Dialer = cfg.dialer(o.TLSConfig, dialTimeout)
+		if cfg.NoRetries {
 			o.MaxRetries = never
 		}
 		return redis.NewFailoverClient(o)
 	case t.cluster != nil:
 		o := t.cluster
 		o.ClientName, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, dialTimeout, dials
+		o.Dialer = cfg.dialer(o.TLSConfig, dialTimeout)
 		o.MaintNotificationsConfig = quiet
-		if noRetries {
+		if cfg.NoRetries {
 			o.MaxRetries = never
 		}
 		return redis.NewClusterClient(o)
 	}
 	o := t.single
 	o.ClientName, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, dialTimeout, dials
+	o.Dialer = cfg.dialer(o.TLSConfig, dialTimeout)
 	o.MaintNotificationsConfig = quiet
-	if noRetries {
+	if cfg.NoRetries {
 		o.MaxRetries = never
 	}
 	return redis.NewClient(o)
+}
+
+// dialer is go-redis's own (nil) unless connections are to read ahead.
+func (c redisConfig) dialer(tlsConfig *tls.Config, timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
+	if c.ReadAhead == 0 {
+		return nil
+	}
+	dial := redis.NewDialer(&redis.Options{DialTimeout: timeout, TLSConfig: tlsConfig})
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // go-redis looks at it
+		}
+		return bridge.ReadAhead(conn, c.ReadAhead), nil
+	}
 }

@@ -28,6 +28,7 @@ type process struct {
 	nats     *nats.Conn
 	js       jetstream.JetStream
 	redis    redis.UniversalClient // nil for a role that does not speak Redis
+	redisCfg redisConfig
 	channels event.Channels
 	usage    *presence.Sampler
 	host     string
@@ -58,7 +59,7 @@ func connectProcess(name string, natsCfg natsConfig, redisCfg redisConfig, names
 	p := &process{
 		log: log, host: host, usage: usage, started: time.Now().UTC(),
 		channels: event.NewChannels(namespace),
-		instance: instanceName(host),
+		instance: instanceName(host), redisCfg: redisCfg,
 	}
 	if redisCfg.URL != "" {
 		if p.redis, err = connectRedis(redisCfg, name); err != nil {

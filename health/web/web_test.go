@@ -80,14 +80,15 @@ func ask(t *testing.T, method, url string) (*http.Response, string) {
 	return response, string(body)
 }
 
-func snapshot(status event.Status, now time.Time) health.Snapshot {
+func snapshot(t *testing.T, status event.Status, now time.Time) health.Snapshot {
+	t.Helper()
 	e := event.NewStreamingHealth(event.Health{
 		SessionID: "e40d0164-9c1d-4f3a-8a53-9a7a5f0f2f11", Status: status, ActiveSymbols: 60, TicksPerSecond: 15.2, Timestamp: event.At(now),
 		StaleSymbols: event.StaleSymbols{Count: 30, Symbols: []string{"BRK.B"}},
 	})
 	payload, err := json.Marshal(e)
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return health.Snapshot{
 		Event: e, Payload: payload, Published: true, Beat: now, Interval: time.Second,
@@ -111,7 +112,7 @@ func TestPageShowsWhatIsKnown(t *testing.T) {
 	if response.StatusCode != http.StatusOK || !strings.Contains(body, "no health event yet") {
 		t.Errorf("before the first event: %d %s", response.StatusCode, body)
 	}
-	source.put(snapshot(event.StatusError, time.Now()))
+	source.put(snapshot(t, event.StatusError, time.Now()))
 	_, body = ask(t, http.MethodGet, url+"/")
 	for _, want := range []string{
 		"<title>error · tickstream health</title>", `class="bad"`, "no tick for &lt;b&gt;31 s&lt;/b&gt;", "To do: see whether AppV2 publishes",
@@ -126,12 +127,12 @@ func TestPageShowsWhatIsKnown(t *testing.T) {
 		event.StatusHealthy: "good", event.StatusDegraded: "warning", event.StatusStarting: "waiting",
 		event.StatusStopping: "waiting", "warning": "warning", "critical": "bad",
 	} {
-		source.put(snapshot(status, time.Now()))
+		source.put(snapshot(t, status, time.Now()))
 		if _, body = ask(t, http.MethodGet, url+"/"); !strings.Contains(body, `<header class="`+tone+`">`) {
 			t.Errorf("%s is not painted %s", status, tone)
 		}
 	}
-	old := snapshot(event.StatusHealthy, time.Now().Add(-time.Hour))
+	old := snapshot(t, event.StatusHealthy, time.Now().Add(-time.Hour))
 	source.put(old)
 	if _, body = ask(t, http.MethodGet, url+"/"); !strings.Contains(body, "<strong>unknown</strong>") {
 		t.Error("an event of an hour ago is shown as the status of now")
@@ -141,7 +142,7 @@ func TestPageShowsWhatIsKnown(t *testing.T) {
 func TestProbesTellTheTruth(t *testing.T) {
 	source := &shelf{}
 	url := "http://" + serve(t, source, web.Config{Address: "127.0.0.1:0"}).Addr()
-	fresh := snapshot(event.StatusError, time.Now())
+	fresh := snapshot(t, event.StatusError, time.Now())
 	stuck := fresh
 	stuck.Beat = time.Now().Add(-4 * time.Second)
 	silent := fresh

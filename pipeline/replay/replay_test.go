@@ -319,7 +319,10 @@ func TestReplayEndsWithContextWhileNATSIsAway(t *testing.T) {
 	case <-time.After(15 * time.Second):
 		t.Fatal("run has not returned 15s after its context should have ended")
 	}
-	if p := r.Progress(); p.Done || p.Next != uint64(p.Ticks)+uint64(p.Ticks)/10+1 {
+	// A clock mark lies behind each tenth tick; the last may not be read yet.
+	p := r.Progress()
+	ticks := uint64(p.Ticks)
+	if p.Done || p.Next < ticks+(ticks-1)/10+1 || p.Next > ticks+ticks/10+1 {
 		t.Errorf("progress is %+v", p)
 	}
 }

@@ -28,7 +28,7 @@ const (
 
 const (
 	// LeaseTTL is how long a lease outlives its holder's last renewal.
-	LeaseTTL = 2 * time.Second
+	LeaseTTL = 1500 * time.Millisecond
 	// ComponentTTL is how long a component counts as present after it last spoke.
 	ComponentTTL = 10 * time.Second
 )
