@@ -32,7 +32,6 @@ type publisher struct {
 	prefix     string // of message ids
 
 	next   uint64
-	rate   float64 // of messages stored, a second
 	stored atomic.Int64
 	held   atomic.Int64 // ticks taken and not yet stored
 	bytes  atomic.Int64 // of these
@@ -47,8 +46,6 @@ func (p *publisher) run(ctx context.Context) error {
 		t     tick.Tick
 	)
 	for {
-		p.giveWay(ctx)
-		began := time.Now()
 		var err error
 		batch, err = p.queue.take(ctx, batch[:0], maxBatch)
 		if errors.Is(err, errQueueClosed) {
@@ -81,9 +78,6 @@ func (p *publisher) run(ctx context.Context) error {
 		}
 		p.held.Store(0)
 		p.bytes.Store(0)
-		if len(batch) > 1000 { // fewer say more of the round trip
-			p.measure(len(batch), time.Since(began))
-		}
 	}
 }
 

@@ -22,7 +22,6 @@ type queue struct {
 	maxBytes int64
 	count    int64
 	ticks    int64
-	total    int64 // messages put since the beginning
 	shed     int64
 	closed   bool
 	filled   chan struct{} // a message came, or the queue closed
@@ -107,13 +106,6 @@ func (q *queue) depth() (ticks, bytes, shed int64) {
 	return q.ticks, q.bytes, q.shed
 }
 
-// taken is how many messages were taken in since the beginning.
-func (q *queue) taken() int64 {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.total
-}
-
 func (q *queue) push(m message) {
 	last := len(q.chunks) - 1
 	if last < 0 || len(q.chunks[last]) == chunkLength {
@@ -122,7 +114,6 @@ func (q *queue) push(m message) {
 	}
 	q.chunks[last] = append(q.chunks[last], m)
 	q.count++
-	q.total++
 	q.bytes += m.size()
 	if !m.isMark() {
 		q.ticks++
