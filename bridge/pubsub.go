@@ -22,16 +22,11 @@ const pingInterval = time.Second
 // pubsub reads a Redis channel. The loop that reads does nothing else, because
 // Redis disconnects a subscriber that is slow.
 type pubsub struct {
+	connection
 	client    redis.UniversalClient
 	cfg       Config
 	reportGap gapReporter
 	log       *slog.Logger
-
-	subscribed     atomic.Bool
-	subscriptions  atomic.Int64
-	failedConnects atomic.Int64
-	gaps           atomic.Int64
-	received       atomic.Int64
 
 	lastSign atomic.Int64 // Unix ns of the last message or pong
 
@@ -48,34 +43,16 @@ func newPubSub(client redis.UniversalClient, cfg Config, reportGap gapReporter, 
 
 // run subscribes, and subscribes again whenever the subscription ends.
 func (p *pubsub) run(ctx context.Context, into *queue) error {
-	wait := newBackoff()
 	var lost error
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := p.listen(ctx, into, lost, wait.Reset)
-		if ctx.Err() != nil {
-			break
-		}
-		if p.subscribed.Swap(false) {
-			p.gaps.Add(1)
-		} else {
-			p.failedConnects.Add(1)
-		}
-		if lost == nil || time.Since(began) > 10*time.Second {
-			p.log.Warn("not subscribed, trying again", "channel", p.cfg.Channel, "err", err)
-		}
-		lost = err
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait.NextBackOff()):
-		}
-	}
-	p.subscribed.Store(false)
+	p.keep(ctx, p.log.With("channel", p.cfg.Channel), func(connected func()) error {
+		lost = p.listen(ctx, into, lost, connected)
+		return lost
+	})
 	return nil
 }
 
 // listen is the life of one subscription. It returns the error that ended it.
-func (p *pubsub) listen(ctx context.Context, into *queue, lost error, subscribed func()) error {
+func (p *pubsub) listen(ctx context.Context, into *queue, lost error, connected func()) error {
 	sub := p.client.Subscribe(ctx)
 	var pinger sync.WaitGroup
 	defer pinger.Wait()
@@ -99,9 +76,8 @@ func (p *pubsub) listen(ctx context.Context, into *queue, lost error, subscribed
 	} else {
 		p.reportDowntime(func() { p.began = now })
 	}
-	p.subscriptions.Add(1)
-	p.subscribed.Store(true)
-	subscribed()
+	p.begin()
+	connected()
 	p.log.Info("subscribed", "channel", p.cfg.Channel)
 
 	// Ends when closed is closed or ctx ends, and then ends the read below.
@@ -183,16 +159,6 @@ func (p *pubsub) unsubscribe(ctx context.Context, sub *redis.PubSub, closed <-ch
 
 // settle has nothing to tell a channel.
 func (p *pubsub) settle(context.Context, []message) {}
-
-func (p *pubsub) state() sourceState {
-	return sourceState{
-		subscribed:     p.subscribed.Load(),
-		subscriptions:  p.subscriptions.Load(),
-		failedConnects: p.failedConnects.Load(),
-		gaps:           p.gaps.Load(),
-		received:       p.received.Load(),
-	}
-}
 
 // newBackoff waits 50 ms at first and 5 s at most, with jitter.
 func newBackoff() *backoff.ExponentialBackOff {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -27,15 +26,10 @@ const (
 // acknowledged to Redis once JetStream has it, so nothing is lost while the
 // bridge is away.
 type redisStream struct {
+	connection
 	client redis.UniversalClient
 	cfg    Config
 	log    *slog.Logger
-
-	subscribed     atomic.Bool
-	subscriptions  atomic.Int64
-	failedConnects atomic.Int64
-	gaps           atomic.Int64
-	received       atomic.Int64
 
 	mu      sync.Mutex
 	held    map[string]bool // entries read and not yet acknowledged to Redis
@@ -50,28 +44,7 @@ func newRedisStream(client redis.UniversalClient, cfg Config, log *slog.Logger) 
 
 // run reads, and begins again whenever Redis was away.
 func (s *redisStream) run(ctx context.Context, into *queue) error {
-	wait := newBackoff()
-	failing := false
-	for ctx.Err() == nil {
-		err := s.read(ctx, into, func() { wait.Reset(); failing = false })
-		if ctx.Err() != nil {
-			break
-		}
-		if s.subscribed.Swap(false) {
-			s.gaps.Add(1)
-		} else {
-			s.failedConnects.Add(1)
-		}
-		if !failing {
-			s.log.Warn("not reading, trying again", "redis_stream", s.cfg.Channel, "err", err)
-		}
-		failing = true
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait.NextBackOff()):
-		}
-	}
-	s.subscribed.Store(false)
+	s.keep(ctx, s.log.With("redis_stream", s.cfg.Channel), func(connected func()) error { return s.read(ctx, into, connected) })
 	return nil
 }
 
@@ -86,8 +59,7 @@ func (s *redisStream) read(ctx context.Context, into *queue, connected func()) e
 	if err := s.readOwn(ctx, into); err != nil {
 		return err
 	}
-	s.subscriptions.Add(1)
-	s.subscribed.Store(true)
+	s.begin()
 	connected()
 	s.log.Info("reading", "redis_stream", s.cfg.Channel, "group", s.cfg.Group, "consumer", s.cfg.Consumer)
 
@@ -259,13 +231,3 @@ func (s *redisStream) acknowledge(ctx context.Context) {
 func (s *redisStream) resume(time.Time) {}
 
 func (s *redisStream) finish(ctx context.Context) { s.acknowledge(ctx) }
-
-func (s *redisStream) state() sourceState {
-	return sourceState{
-		subscribed:     s.subscribed.Load(),
-		subscriptions:  s.subscriptions.Load(),
-		failedConnects: s.failedConnects.Load(),
-		gaps:           s.gaps.Load(),
-		received:       s.received.Load(),
-	}
-}

@@ -2,6 +2,8 @@ package bridge
 
 import (
 	"context"
+	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,3 +35,56 @@ type sourceState struct {
 // gapReporter publishes that the source was not listened to between two
 // moments.
 type gapReporter func(from, to time.Time, reason string)
+
+// connection is what sources count of theirs.
+type connection struct {
+	subscribed     atomic.Bool
+	subscriptions  atomic.Int64
+	failedConnects atomic.Int64
+	gaps           atomic.Int64
+	received       atomic.Int64
+}
+
+// begin notes that the source is listened to.
+func (c *connection) begin() {
+	c.subscriptions.Add(1)
+	c.subscribed.Store(true)
+}
+
+// keep connects again and again until ctx ends. connect is the life of one
+// connection: it calls begin and then connected once it listens, and returns
+// what ended it.
+func (c *connection) keep(ctx context.Context, log *slog.Logger, connect func(connected func()) error) {
+	wait := newBackoff()
+	failing := false
+	for ctx.Err() == nil {
+		err := connect(func() { wait.Reset(); failing = false })
+		if ctx.Err() != nil {
+			break
+		}
+		if c.subscribed.Swap(false) {
+			c.gaps.Add(1)
+		} else {
+			c.failedConnects.Add(1)
+		}
+		if !failing {
+			log.Warn("not reading, trying again", "err", err)
+		}
+		failing = true
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait.NextBackOff()):
+		}
+	}
+	c.subscribed.Store(false)
+}
+
+func (c *connection) state() sourceState {
+	return sourceState{
+		subscribed:     c.subscribed.Load(),
+		subscriptions:  c.subscriptions.Load(),
+		failedConnects: c.failedConnects.Load(),
+		gaps:           c.gaps.Load(),
+		received:       c.received.Load(),
+	}
+}
