@@ -59,8 +59,11 @@ func (j *Judge) Verdict(facts Facts, around Surroundings) Verdict {
 			Sentence: fmt.Sprintf("health was asked to end after %s", short(uptime))})
 	case facts.FirstTickAt.IsZero() && uptime < j.thresholds.StartupGrace:
 		status = event.StatusStarting
-		issues = append(issues, Issue{Code: CodeStarting, Severity: SeverityInfo, Component: componentHealth,
-			Sentence: fmt.Sprintf("started %s ago and the session has no tick yet; that is no fault for %s", short(uptime), short(j.thresholds.StartupGrace))})
+		sentence := fmt.Sprintf("started %s ago and the session has no tick yet; that is no fault for %s", short(uptime), short(j.thresholds.StartupGrace))
+		if !around.MarketOpen {
+			sentence = fmt.Sprintf("started %s ago; no tick is expected, because the market is closed or no session runs", short(uptime))
+		}
+		issues = append(issues, Issue{Code: CodeStarting, Severity: SeverityInfo, Component: componentHealth, Sentence: sentence})
 	}
 	return Verdict{Status: status, Issues: issues}
 }
