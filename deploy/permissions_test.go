@@ -12,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
-	"github.com/tickstock/tickstream/pipeline"
 	"github.com/tickstock/tickstream/pipeline/lease"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
@@ -305,6 +304,7 @@ func TestRolesDoNoOtherWork(t *testing.T) {
 		presence.RoleBridge: {
 			stream.BarSubject("1min", "AAPL"), stream.SignalSubject("alert", "RSI", "AAPL"),
 			stream.HealthStatus, stream.HealthAlert, stream.SessionStarted, stream.SessionStopped, stream.ControlSessionStart,
+			stream.ProgressSubject(stream.Rejects, 0),
 			"$KV.tickstream_health.latest", "$KV.tickstream_checkpoints.partition.0",
 			"$KV.tickstream_components.health.one", "$KV.tickstream_leases.health",
 		},
@@ -317,8 +317,9 @@ func TestRolesDoNoOtherWork(t *testing.T) {
 			stream.TickSubject("AAPL"), stream.ClockSubject(0), stream.RejectSubject("not_json"),
 			stream.BarSubject("1min", "AAPL"), stream.SignalSubject("pattern", "Doji", "AAPL"),
 			"$KV.tickstream_checkpoints.partition.0", "$KV.tickstream_components.pipeline.one", "$KV.tickstream_leases.pipeline",
-			"$JS.API.CONSUMER.DELETE.TICKS." + pipeline.MeterConsumer, "$JS.API.CONSUMER.MSG.NEXT.TICKS." + pipeline.MeterConsumer,
-			"$JS.API.CONSUMER.CREATE.TICKS." + pipeline.MeterConsumer + ".>", "$JS.ACK.TICKS.pipeline.1.1.1.1.0",
+			"$JS.API.CONSUMER.DELETE.TICKS.pipeline_0", "$JS.API.CONSUMER.MSG.NEXT.TICKS.pipeline_7",
+			"$JS.API.CONSUMER.CREATE.TICKS.pipeline_3", "$JS.API.CONSUMER.CREATE.TICKS.pipeline_3.>", "$JS.ACK.TICKS.pipeline_0.1.1.1.1.0",
+			stream.ProgressSubject(stream.Bars, 0),
 		},
 	} {
 		t.Run(role, func(t *testing.T) {

@@ -42,7 +42,7 @@ func upCommand() *cli.Command {
 				&cli.FloatFlag{Name: "rate", Sources: env("sim", "rate"), Value: 60,
 					Usage: "ticks a second of the synthetic feed (`RATE`); up --sim 5000 says the same"},
 			},
-			natsFlags(""), redisFlags(""), healthFlags(), bridgeFlags(upDrainTimeout), streamFlags(),
+			natsFlags(""), redisFlags(""), healthFlags(), bridgeFlags(upDrainTimeout), pipelineFlags(), streamFlags(),
 		),
 		Action: runUp,
 	}
@@ -90,7 +90,11 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	roles := append(bridgeRoles, p.pipelineRoles(streams)...)
+	pipelineRoles, err := p.pipelineRoles(cmd, streams)
+	if err != nil {
+		return err
+	}
+	roles := append(bridgeRoles, pipelineRoles...)
 	roles = append(roles, health.roles...)
 	if cmd.Bool("sim") {
 		feed, err := p.feedRole(redisCfg, rate, health.symbols)

@@ -21,6 +21,9 @@ type Config struct {
 	// TTL is the bucket's: a holder that has not renewed for so long has lost
 	// the lease. At least 300 ms.
 	TTL time.Duration
+	// Wanted tells whether to campaign now; nil means always. It is not asked
+	// while the lease is held: lead gives a lease up by returning.
+	Wanted func() bool
 }
 
 // Lease is a candidacy. [Lease.Run] is its whole life.
@@ -49,7 +52,9 @@ func (l *Lease) Run(ctx context.Context, lead func(context.Context) error) error
 	retry := time.NewTicker(l.cfg.TTL / 6)
 	defer retry.Stop()
 	for {
-		if held, ok := l.acquire(ctx); ok {
+		if l.cfg.Wanted != nil && !l.cfg.Wanted() {
+			// Not now.
+		} else if held, ok := l.acquire(ctx); ok {
 			if err := l.hold(ctx, held, lead); err != nil {
 				return err
 			}

@@ -67,8 +67,22 @@ type Bridge struct {
 
 // Pipeline is what only a pipeline worker knows.
 type Pipeline struct {
-	Consumer string `json:"consumer"`
-	Consumed int64  `json:"consumed"` // messages since the process started
+	Works           bool        `json:"works"`            // owns partitions, or is ready to
+	Partitions      []Partition `json:"partitions"`       // those that it owns
+	Consumed        int64       `json:"consumed"`         // messages of TICKS; counters start with the process
+	Bars            int64       `json:"bars"`             // stored, corrections included
+	Corrections     int64       `json:"corrections"`      // of bars
+	Signals         int64       `json:"signals"`          // stored
+	Rejected        int64       `json:"rejected"`         // ticks that were refused
+	PublishFailures int64       `json:"publish_failures"` // batches that had to be tried again
+}
+
+// Partition is how far a worker is in one partition.
+type Partition struct {
+	Number    int       `json:"partition"`
+	Watermark time.Time `json:"watermark"` // event time up to which its bars are closed
+	Sequence  uint64    `json:"sequence"`  // of TICKS
+	Symbols   int       `json:"symbols"`
 }
 
 // Announcer reports one component for as long as it runs.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -128,18 +129,18 @@ func (c Config) definitions(partitions int) []jetstream.StreamConfig {
 	ticks.AllowBatchPublish = true
 	ticks.Metadata[metadataPartitions] = strconv.Itoa(partitions)
 
-	bars := c.definition(Bars, c.BarsMaxAge, barPrefix+"*.*")
+	bars := c.definition(Bars, c.BarsMaxAge, barPrefix+"*.*", progressOf(Bars))
 	bars.Description = "closed bars; a correction is a new revision"
 	bars.AllowAtomicPublish = true
 
-	signals := c.definition(Signals, c.SignalsMaxAge, signalPrefix+"*.*.*")
+	signals := c.definition(Signals, c.SignalsMaxAge, signalPrefix+"*.*.*", progressOf(Signals))
 	signals.Description = "indicators, patterns and alerts on closed bars"
 	signals.AllowAtomicPublish = true
 
 	health := c.definition(Health, c.HealthMaxAge, "tickstock.health.*", "tickstock.session.*")
 	health.Description = "health and session events"
 
-	rejects := c.definition(Rejects, c.RejectsMaxAge, AllRejects)
+	rejects := c.definition(Rejects, c.RejectsMaxAge, AllRejects, progressOf(Rejects))
 	rejects.Description = "refused input: bytes, source, reason"
 	rejects.MaxBytes = c.RejectsMaxBytes
 	rejects.AllowAtomicPublish = true
@@ -147,6 +148,9 @@ func (c Config) definitions(partitions int) []jetstream.StreamConfig {
 
 	return []jetstream.StreamConfig{ticks, bars, signals, health, rejects}
 }
+
+// progressOf are the pipeline's progress marks in a stream of its results.
+func progressOf(name string) string { return progressPrefix + strings.ToLower(name) + ".*" }
 
 func (c Config) definition(name string, maxAge time.Duration, subjects ...string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{

@@ -96,7 +96,7 @@ func resolvePartitions(ctx context.Context, js jetstream.JetStream, asked int) (
 	if err != nil {
 		return 0, fmt.Errorf("look up stream %s: %w", Ticks, err)
 	}
-	have := partitionsOf(ticks.CachedInfo().Config)
+	have := PartitionsOf(ticks.CachedInfo().Config)
 	if have == 0 {
 		return 0, fmt.Errorf("stream %s: its subject transform does not partition %s: %w; make it anew, or move it to another name", Ticks, ticksPublished, ErrConflict)
 	}
@@ -106,9 +106,9 @@ func resolvePartitions(ctx context.Context, js jetstream.JetStream, asked int) (
 	return have, nil
 }
 
-// partitionsOf reads the count from the transform itself, which is what routes;
+// PartitionsOf reads the count from the transform itself, which is what routes;
 // 0 if it is not of our form.
-func partitionsOf(cfg jetstream.StreamConfig) int {
+func PartitionsOf(cfg jetstream.StreamConfig) int {
 	if cfg.SubjectTransform == nil || cfg.SubjectTransform.Source != ticksPublished {
 		return 0
 	}

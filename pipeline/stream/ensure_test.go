@@ -82,6 +82,9 @@ func TestTicksArePartitionedBySymbol(t *testing.T) {
 			if !ok || stored.Symbol != symbol || stored.Partition >= layout.Partitions {
 				t.Fatalf("%q is stored as %s (%+v, %v)", symbol, msg.Subject, stored, ok)
 			}
+			if want := stream.PartitionOf(symbol, layout.Partitions); stored.Partition != want {
+				t.Errorf("%q is stored in partition %d, PartitionOf says %d", symbol, stored.Partition, want)
+			}
 			if before, seen := partitionOf[symbol]; seen && before != stored.Partition {
 				t.Errorf("%q moved from partition %d to %d", symbol, before, stored.Partition)
 			}
@@ -93,7 +96,7 @@ func TestTicksArePartitionedBySymbol(t *testing.T) {
 func TestEnsureChangesLimitsOfItsOwnStreamsOnly(t *testing.T) {
 	js := testbed.StartNATS(t).JetStream()
 	operators := jetstream.StreamConfig{
-		Name: stream.Bars, Subjects: []string{"tickstock.bars.*.*"},
+		Name: stream.Bars, Subjects: []string{"tickstock.bars.*.*", "tickstock.progress.bars.*"},
 		MaxAge: time.Hour, AllowDirect: true, AllowAtomicPublish: true,
 	}
 	if _, err := js.CreateStream(t.Context(), operators); err != nil {
