@@ -15,6 +15,7 @@ const (
 	exitFailure     = 1
 	exitUsage       = 2
 	exitUnwell      = 3
+	exitEmpty       = 4
 	exitInterrupted = 130
 )
 
@@ -23,6 +24,7 @@ const exitCodesHelp = `Exit codes:
   1    failed; the last line on standard error says why
   2    wrong usage or configuration; nothing was started
   3    doctor found something broken
+  4    replay found no tick in the range
   130  interrupted before the work was complete, or ended by a second Ctrl-C`
 
 // exitError carries the exit code of its cause. A nil cause means that all has

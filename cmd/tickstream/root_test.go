@@ -40,7 +40,8 @@ func TestUsageErrorsNameTheMend(t *testing.T) {
 		{"doctor --database hunter2://x", "--database (DATABASE_URL) cannot be read"},
 		{"replay --from yesterday", `--from (TICKSTREAM_REPLAY_FROM) is "yesterday": give a time such as`},
 		{"replay --from -1h --from-seq 3", "from is given as a time and as a sequence"},
-		{"replay --from-seq 3 --to-seq 2", "to sequence 2 is before from sequence 3"},
+		{"replay --to-seq 0", "--from-seq and --to-seq begin with 1"},
+		{"replay --to-subject a..b", `--to-subject (TICKSTREAM_REPLAY_TO_SUBJECT) is "a..b"`},
 		{"--log-level loud version", `--log-level (TICKSTREAM_LOG_LEVEL) cannot be "loud"`},
 		{"--log-format xml version", `--log-format (TICKSTREAM_LOG_FORMAT) cannot be "xml": give text or json`},
 	} {
