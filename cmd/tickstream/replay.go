@@ -82,7 +82,7 @@ func replayTicks(ctx context.Context, cmd *cli.Command) error {
 	}
 	r, err := replay.New(cfg, js, sink, logger(cmd))
 	if err != nil {
-		return usageErrorf("%w; see tickstream replay --help", err)
+		return explainSettings(cmd, err)
 	}
 	started := time.Now()
 	stderr := cmd.Root().ErrWriter
@@ -110,7 +110,7 @@ func replayConfigOf(cmd *cli.Command, now time.Time) (replay.Config, error) {
 	if err := cfg.Validate(); errors.Is(err, replay.ErrEmpty) {
 		return cfg, &exitError{code: exitEmpty, err: err}
 	} else if err != nil {
-		return cfg, usageErrorf("%w; see tickstream replay --help", err)
+		return cfg, explainSettings(cmd, err)
 	}
 	return cfg, nil
 }

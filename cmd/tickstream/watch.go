@@ -30,12 +30,7 @@ func watchCommand() *cli.Command {
 	flags := append([]cli.Flag{
 		&cli.StringFlag{
 			Name: "bus", Sources: env("watch", "bus"), Value: busNATS, Usage: "`BUS` to follow: nats or redis",
-			Validator: func(bus string) error {
-				if bus != busNATS && bus != busRedis {
-					return errors.New("give nats or redis")
-				}
-				return nil
-			},
+			Validator: oneOf(busNATS, busRedis),
 		},
 		&cli.BoolFlag{Name: "json", Sources: env("watch", "json"), Usage: "print each event as one JSON object"},
 	}, natsFlags(defaultNATSURL)...)
