@@ -38,7 +38,7 @@ type listener struct {
 	log      *slog.Logger
 	greeted  bool   // the session was printed
 	session  string // the last session event that was printed: its type and id
-	payload  string // the last of all
+	health   string // the last health event
 }
 
 // run listens until ctx ends; only a failure to print ends it earlier.
@@ -113,7 +113,7 @@ func (l *listener) greet(ctx context.Context) error {
 }
 
 // repeated is whether payload says again what was printed: health tells of the
-// session once more to each new subscriber, such as this one.
+// session and of itself once more to each new subscriber, such as this one.
 func (l *listener) repeated(payload string) bool {
 	var e struct {
 		Type    string `json:"type"`
@@ -121,14 +121,20 @@ func (l *listener) repeated(payload string) bool {
 			ID string `json:"session_id"`
 		} `json:"session"`
 	}
-	again := payload == l.payload
-	l.payload = payload
-	if json.Unmarshal([]byte(payload), &e) == nil && e.Session.ID != "" {
-		told := e.Type + " " + e.Session.ID
-		again = again || told == l.session
-		l.session = told
+	if json.Unmarshal([]byte(payload), &e) != nil {
+		return false
 	}
-	return again && (e.Session.ID != "" || e.Type == "streaming_health")
+	told, last := payload, &l.health
+	switch e.Type {
+	case "streaming_health":
+	case "streaming_session_started", "streaming_session_stopped":
+		told, last = e.Type+" "+e.Session.ID, &l.session
+	default:
+		return false
+	}
+	again := told == *last
+	*last = told
+	return again
 }
 
 // sessionEvent makes the event of a stored session: its start while it runs,

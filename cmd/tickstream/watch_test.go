@@ -239,6 +239,7 @@ func TestWatchRedisTellsOfTheSessionOnce(t *testing.T) {
 	client.Publish(t.Context(), r.Channels.SessionStarted, encode(t, again))
 	health := encode(t, healthEvent(event.StatusHealthy))
 	client.Publish(t.Context(), r.Channels.Health, health)
+	client.Publish(t.Context(), r.Channels.SessionStarted, encode(t, again))
 	client.Publish(t.Context(), r.Channels.Health, health)
 	other := someSession()
 	other.SessionID = uuid.NewString()
