@@ -42,8 +42,8 @@ func bridgeFlags(drain time.Duration) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "source", Sources: env("source"), Category: categoryBridge, Value: string(bridge.PubSub),
 			Usage: "`KIND` of source: pubsub (a channel, as AppV2 publishes) or stream (a Redis stream, which loses nothing while the bridge is away)"},
-		&cli.StringFlag{Name: "channel", Sources: env("channel"), Category: categoryBridge,
-			Usage: "`NAME` of the Redis channel or stream with ticks (default: the namespace's market:ticks)"},
+		&cli.StringFlag{Name: "channel", Sources: env("channel"), Category: categoryBridge, DefaultText: "the namespace's market:ticks",
+			Usage: "`NAME` of the Redis channel or stream with ticks"},
 		&cli.StringFlag{Name: "group", Sources: env("group"), Category: categoryBridge, Value: "tickstream",
 			Usage: "consumer group `NAME` of a Redis stream"},
 		&cli.StringFlag{Name: "consumer", Sources: env("consumer"), Category: categoryBridge, Value: "bridge",
@@ -117,7 +117,7 @@ func (p *process) ingressConfig(cmd *cli.Command) (bridge.Config, error) {
 		return bridge.Config{}, err
 	}
 	if err := cfg.Validate(); err != nil {
-		return bridge.Config{}, usageErrorf("%w (flags of the same names; see %s --help)", err, cmd.FullName())
+		return bridge.Config{}, explainSettings(cmd, err)
 	}
 	return cfg, nil
 }

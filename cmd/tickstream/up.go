@@ -120,6 +120,9 @@ func simRate(cmd *cli.Command) (float64, error) {
 	if err != nil || !cmd.Bool("sim") || cmd.Args().Len() > 1 {
 		return 0, usageErrorf("up takes a rate behind --sim and nothing else, not %q; see tickstream up --help", cmd.Args().First())
 	}
+	if !(rate > 0 && rate <= 1e6) { // written so that NaN fails too
+		return 0, usageErrorf("up --sim cannot be %v: give more than 0 and at most 1000000 ticks a second, or leave --sim out", cmd.Args().First())
+	}
 	return rate, nil
 }
 

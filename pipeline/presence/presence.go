@@ -23,6 +23,13 @@ const (
 	RoleHealth   = "health"
 )
 
+// The states of a bridge: the active one stores what it reads, one on standby
+// reads only to take over without a gap.
+const (
+	StateActive  = "active"
+	StateStandby = "standby"
+)
+
 // Interval between two reports of a component.
 const Interval = 2 * time.Second
 
@@ -50,7 +57,8 @@ type Usage struct {
 
 // Bridge is what only a bridge knows. Counters start with its process.
 type Bridge struct {
-	Source           string           `json:"source"` // channel or stream
+	Source           string           `json:"source"`          // channel or stream
+	State            string           `json:"state,omitempty"` // active or standby; empty is active
 	Subscribed       bool             `json:"subscribed"`
 	Subscriptions    int64            `json:"subscriptions"`      // how often it subscribed
 	FailedConnects   int64            `json:"failed_connects"`    // how often it could not

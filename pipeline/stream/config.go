@@ -106,8 +106,13 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("%s is %v: give at least 1m", age.name, age.d))
 		}
 	}
-	if c.TicksMaxBytes < 1<<20 || c.RejectsMaxBytes < 1<<20 {
-		errs = append(errs, errors.New("ticks and rejects max bytes: give at least 1 MiB each"))
+	for _, size := range []struct {
+		name  string
+		bytes int64
+	}{{"ticks max bytes", c.TicksMaxBytes}, {"rejects max bytes", c.RejectsMaxBytes}} {
+		if size.bytes < 1<<20 {
+			errs = append(errs, fmt.Errorf("%s is %d: give at least 1 MiB", size.name, size.bytes))
+		}
 	}
 	if c.DuplicateWindow < time.Second || c.DuplicateWindow > c.TicksMaxAge {
 		errs = append(errs, fmt.Errorf("duplicate window is %v: give at least 1s and at most the ticks max age", c.DuplicateWindow))
