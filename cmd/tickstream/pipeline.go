@@ -28,9 +28,9 @@ func pipelineCommand() *cli.Command {
 		Description: pipelineDescription,
 		Flags: flags(
 			[]cli.Flag{
-				&cli.BoolFlag{Name: "rebuild", Category: categoryPipeline,
+				&cli.BoolFlag{Name: "rebuild", Sources: env("pipeline", "rebuild"), Category: categoryPipeline,
 					Usage: "make bars and signals from --from on again, then end"},
-				&cli.TimestampFlag{Name: "from", Category: categoryPipeline, Config: cli.TimestampConfig{Layouts: []string{time.RFC3339, time.DateOnly}},
+				&cli.TimestampFlag{Name: "from", Sources: env("pipeline", "from"), Category: categoryPipeline, Config: cli.TimestampConfig{Layouts: []string{time.RFC3339, time.DateOnly}},
 					Usage: "`TIME` from which to rebuild: 2026-03-02T14:30:00Z or 2026-03-02"},
 				latenessFlag(),
 			},
