@@ -13,14 +13,14 @@ func streamFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "partitions", Sources: env("partitions"), Category: categoryStreams,
 			Usage: "`N` partitions of TICKS, fixed when it is made; 0: what it has, 8 for a new one"},
-		&cli.IntFlag{Name: "replicas", Sources: env("replicas"), Category: categoryStreams, Value: 1,
+		&cli.IntFlag{Name: "replicas", Sources: env("replicas"), Category: categoryStreams, DefaultText: "what they have, 1 for new ones",
 			Usage: "`N` copies of every stream and bucket: 1, or 3 or 5 on a cluster"},
 		&cli.DurationFlag{Name: "ticks-max-age", Sources: env("ticks-max-age"), Category: categoryStreams,
-			Usage: "how long ticks are kept (`DURATION`, default 168h)"},
+			Usage: "how long ticks are kept (`DURATION`; default: what it has, 168h for a new one)"},
 		&cli.StringFlag{Name: "ticks-max-bytes", Sources: env("ticks-max-bytes"), Category: categoryStreams,
-			Usage: "`SIZE` of TICKS at most, such as 20GiB (the default; up takes no more than half of what the disk has free)"},
+			Usage: "`SIZE` of TICKS at most, such as 20GiB (default: what it has; a new one gets 20GiB, with up no more than half of what the disk has free)"},
 		&cli.DurationFlag{Name: "duplicate-window", Sources: env("duplicate-window"), Category: categoryStreams,
-			Usage: "how long JetStream remembers the message ids of ticks (`DURATION`, default 30s)"},
+			Usage: "how long JetStream remembers the message ids of ticks (`DURATION`; default: what it has, 30s for a new one)"},
 	}
 }
 

@@ -146,19 +146,17 @@ func startServers(ctx context.Context, cmd *cli.Command, streams *stream.Config,
 	return s, nil
 }
 
-func (s *servers) startNATS(cmd *cli.Command, streams *stream.Config) error {
-	var err error
+func (s *servers) startNATS(cmd *cli.Command, streams *stream.Config) (err error) {
 	if s.data, err = openDataFolder(cmd.String("data")); err != nil {
 		return &exitError{code: exitUsage, err: err}
 	}
-	if streams.TicksMaxBytes == 0 {
-		// The default is meant for a server; a laptop keeps half of its disk.
-		free, err := s.data.freeBytes()
-		if err != nil {
-			return err
-		}
-		streams.TicksMaxBytes = min(20<<30, max(free/2, 64<<20))
+	// The default is meant for a server; a laptop keeps half of its disk. What
+	// TICKS holds already is not free, so a TICKS that is there keeps its size.
+	free, err := s.data.freeBytes()
+	if err != nil {
+		return err
 	}
+	streams.NewTicksMaxBytes = min(20<<30, max(free/2, 64<<20))
 	if s.nats, err = startNATS(s.data, s.log); err != nil {
 		return err
 	}
