@@ -23,6 +23,13 @@ const (
 	RoleHealth   = "health"
 )
 
+// The states of a bridge: the active one stores what it reads, one on standby
+// reads only to take over without a gap.
+const (
+	StateActive  = "active"
+	StateStandby = "standby"
+)
+
 // Interval between two reports of a component.
 const Interval = 2 * time.Second
 
@@ -50,7 +57,8 @@ type Usage struct {
 
 // Bridge is what only a bridge knows. Counters start with its process.
 type Bridge struct {
-	Source           string           `json:"source"` // channel or stream
+	Source           string           `json:"source"`          // channel or stream
+	State            string           `json:"state,omitempty"` // active or standby; empty is active
 	Subscribed       bool             `json:"subscribed"`
 	Subscriptions    int64            `json:"subscriptions"`      // how often it subscribed
 	FailedConnects   int64            `json:"failed_connects"`    // how often it could not
@@ -136,31 +144,38 @@ func (a *Announcer) withdraw() {
 func key(r Report) string { return r.Role + "." + r.Instance }
 
 // List returns the reports of all components that are present, by role and
-// start.
+// start. What is no report is left out; [ListAll] counts it.
 func List(ctx context.Context, bucket jetstream.KeyValue) ([]Report, error) {
+	reports, _, err := ListAll(ctx, bucket)
+	return reports, err
+}
+
+// ListAll is [List], and tells the keys whose values are no reports: of a
+// foreign hand, or of a version that is too different.
+func ListAll(ctx context.Context, bucket jetstream.KeyValue) (reports []Report, malformed []string, err error) {
 	watcher, err := bucket.WatchAll(ctx, jetstream.IgnoreDeletes())
 	if err != nil {
-		return nil, fmt.Errorf("watch components bucket: %w", err)
+		return nil, nil, fmt.Errorf("watch components bucket: %w", err)
 	}
 	defer func() { _ = watcher.Stop() }() // a failed unsubscribe has nothing to undo
-	var reports []Report
 	for {
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("list components: %w", ctx.Err())
+			return nil, nil, fmt.Errorf("list components: %w", ctx.Err())
 		case entry, open := <-watcher.Updates():
 			if !open {
-				return nil, errors.New("list components: watcher closed")
+				return nil, nil, errors.New("list components: watcher closed")
 			}
 			if entry == nil {
 				slices.SortFunc(reports, func(a, b Report) int {
 					return cmp.Or(cmp.Compare(a.Role, b.Role), a.StartedAt.Compare(b.StartedAt))
 				})
-				return reports, nil
+				return reports, malformed, nil
 			}
 			var report Report
-			if err := json.Unmarshal(entry.Value(), &report); err != nil {
-				return nil, fmt.Errorf("read component report %s: %w", entry.Key(), err)
+			if json.Unmarshal(entry.Value(), &report) != nil || report.Role == "" || report.Instance == "" {
+				malformed = append(malformed, entry.Key())
+				continue
 			}
 			reports = append(reports, report)
 		}
