@@ -77,8 +77,12 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	defer p.close()
 
 	if servers.nats != nil {
-		// Once here, rather than by three roles at once.
-		if _, err := stream.Await(ctx, p.js, streams, log); err != nil {
+		// Once here, rather than by three roles at once. What a conflict is, the
+		// roles find out again, with health there to tell of it.
+		if _, err := stream.Await(ctx, p.js, streams, log); err != nil && !errors.Is(err, stream.ErrConflict) {
+			if ctx.Err() != nil {
+				return nil // stopped before anything ran
+			}
 			return &exitError{code: exitUsage, err: err}
 		}
 	}
@@ -90,7 +94,7 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	roles := append(bridgeRoles, p.pipelineRoles(streams)...)
+	roles := health.tellOf(append(bridgeRoles, p.pipelineRoles(streams)...))
 	roles = append(roles, health.roles...)
 	if cmd.Bool("sim") {
 		feed, err := p.feedRole(redisCfg, rate, health.symbols)
