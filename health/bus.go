@@ -17,6 +17,9 @@ type bus interface {
 	// ends; the context of lead ends with the lease.
 	campaign(ctx context.Context, lead func(context.Context) error) error
 	session() session.Store
+	// serve lets operators act on the session until stop is called. Whoever
+	// serves leads and knows the session that the bus holds.
+	serve() (stop func())
 	// listeners counts who listens on each channel that matters; none where
 	// listeners find the latest by themselves.
 	listeners(ctx context.Context) ([]int64, error)
@@ -33,7 +36,7 @@ type update struct {
 	event    event.StreamingHealth
 	payload  []byte
 	facts    observe.Facts
-	issues   []observe.Issue
+	verdict  observe.Verdict
 	alerts   alertSet
 	delivery *delivery
 }

@@ -32,7 +32,7 @@ type moment struct {
 // compose makes the event of m.
 func compose(m moment) event.StreamingHealth {
 	f := m.facts
-	status, connection := connectionOf(f.Components)
+	status, connection := connectionOf(f.Components, m.verdict)
 	rate := round(f.TicksPerSecond, 2)
 	memory := round(float64(m.usage.MemoryBytes)/mebibyte, 1)
 	cpu := round(m.usage.CPUPercent, 1)
@@ -73,9 +73,14 @@ func word(status event.Status, legacy bool) event.Status {
 	return status
 }
 
-// connectionOf says from the bridges' reports how ticks are listened to.
-func connectionOf(reports []presence.Report) (string, event.Connection) {
-	status, c := disconnected, event.Connection{}
+// connectionOf says from the bridges' reports how ticks are listened to. That
+// nobody listens is known once a bridge is missing; before that, it was not
+// measured yet or the bridge has had no time to report.
+func connectionOf(reports []presence.Report, v observe.Verdict) (string, event.Connection) {
+	status, c := reconnecting, event.Connection{}
+	if slices.ContainsFunc(v.Issues, func(i observe.Issue) bool { return i.Code == observe.CodeBridgeMissing }) {
+		status = disconnected
+	}
 	for _, r := range reports {
 		if r.Role != presence.RoleBridge || r.Bridge == nil {
 			continue

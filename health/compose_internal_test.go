@@ -49,6 +49,7 @@ func TestConnectionComesFromTheBridges(t *testing.T) {
 		status  string
 		want    event.Connection
 	}{
+		"not measured yet":  {nil, reconnecting, event.Connection{}},
 		"no bridge":         {[]presence.Report{{Role: presence.RolePipeline}}, disconnected, event.Connection{}},
 		"subscribed":        {[]presence.Report{bridge(presence.Bridge{Subscribed: true, Subscriptions: 1})}, connected, event.Connection{Active: 1}},
 		"never yet":         {[]presence.Report{bridge(presence.Bridge{FailedConnects: 4})}, reconnecting, event.Connection{Failed: 4}},
@@ -58,7 +59,11 @@ func TestConnectionComesFromTheBridges(t *testing.T) {
 		}, connected, event.Connection{Active: 1, Reconnections: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if status, got := connectionOf(c.reports); status != c.status || got != c.want {
+			var v observe.Verdict
+			if c.status == disconnected {
+				v.Issues = []observe.Issue{{Code: observe.CodeBridgeMissing}}
+			}
+			if status, got := connectionOf(c.reports, v); status != c.status || got != c.want {
 				t.Errorf("%s %+v, want %s %+v", status, got, c.status, c.want)
 			}
 		})

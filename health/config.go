@@ -90,7 +90,7 @@ type Sampler interface {
 	Sample() presence.Usage
 }
 
-// Deps are what a monitor works with. All are required but Database.
+// Deps are what a monitor works with. All are required but Database and Streams.
 type Deps struct {
 	JetStream jetstream.JetStream
 	// Redis must be a client with ContextTimeoutEnabled: without it a Redis that
@@ -103,7 +103,10 @@ type Deps struct {
 	Usage    Sampler
 	// Database is whether PostgreSQL answers; nil where none is configured.
 	Database func() observe.Reach
-	Log      *slog.Logger
+	// Streams is whether the streams could be prepared; nil where this process
+	// does not prepare them.
+	Streams func() observe.Reach
+	Log     *slog.Logger
 }
 
 func (d Deps) validate() error {

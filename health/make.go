@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,12 +18,14 @@ const (
 	// judgePeriod is how often the facts are judged.
 	judgePeriod = 250 * time.Millisecond
 	eventLoop   = "events"
-	// codeCalendar is the issue of a market calendar that has run out.
-	codeCalendar = "calendar_ended"
+	// startTogether is how long ticks have to come after NATS did: the bridge
+	// then stores what it holds.
+	startTogether = 2 * time.Second
 )
 
 // makeEvents makes an event each interval, and at once when the status or the
-// session changes or when a bus has come into our charge. It does no IO.
+// session changes, when ticks begin to flow, when a component has failed, or
+// when a bus has come into our charge. It does no IO.
 func (m *Monitor) makeEvents(ctx context.Context) {
 	defer m.beats.end(eventLoop)
 	check := time.NewTicker(judgePeriod)
@@ -78,7 +81,7 @@ func (m *Monitor) judge(due bool) (made bool) {
 		verdict = starting(verdict)
 	}
 
-	id, last := m.keeper.ID(now), m.latest.Load()
+	id, last := m.keeper.ID(), m.latest.Load()
 	switch {
 	case last == nil:
 		// Whether we decide on the session is known in a moment.
@@ -86,7 +89,9 @@ func (m *Monitor) judge(due bool) (made bool) {
 			return false
 		}
 		m.first = time.Now()
-	case due, verdict.Status != m.status.Status, id != last.event.SessionID, m.awaited():
+	case due, verdict.Status != m.status.Status, id != last.event.SessionID, m.awaited(verdict.Status):
+	case facts.TicksPerSecond > 0 && last.facts.TicksPerSecond == 0:
+	case m.told < len(m.failures) && verdict.Status != event.StatusStarting:
 	default:
 		m.status = verdict
 		return false
@@ -108,12 +113,17 @@ func starting(v observe.Verdict) observe.Verdict {
 	return v
 }
 
-// awaited tells that a bus waits for the first event of our own.
-func (m *Monitor) awaited() bool {
+// awaited tells that a bus waits for the first event of our own. While the
+// system starts, NATS waits for ticks, lest Redis gets the same zeros twice.
+func (m *Monitor) awaited(status event.Status) bool {
 	for _, p := range m.publishers() {
-		if p.leading.Load() && p.floor.Load() >= m.seq {
-			return true
+		if !p.leading.Load() || p.floor.Load() < m.seq {
+			continue
 		}
+		if p == m.nats && status == event.StatusStarting && p.ledFor() < startTogether {
+			continue
+		}
+		return true
 	}
 	return false
 }
@@ -127,7 +137,7 @@ func (m *Monitor) notifyAll() {
 // count lets the observer count for the session of now, and reports whether
 // anything about the session changed.
 func (m *Monitor) count(now time.Time) (changed bool) {
-	current, id := m.keeper.Current(), m.keeper.ID(now)
+	current, id := m.keeper.Current(), m.keeper.Counted(now)
 	if id != m.counted || !m.counting {
 		var startedAt time.Time // between two market days no session counts
 		if id != "" {
@@ -154,7 +164,19 @@ func (m *Monitor) verdict(facts observe.Facts, now time.Time, stopping bool) obs
 		reach := m.deps.Database()
 		around.Database = &reach
 	}
+	if m.deps.Streams != nil {
+		around.Streams = m.deps.Streams()
+	}
 	verdict := m.deps.Judge.Verdict(facts, around)
+	if len(m.failures) > 0 {
+		verdict.Issues = append(slices.Clone(m.failures), verdict.Issues...)
+		if !stopping {
+			verdict.Status = event.StatusError
+		}
+	}
+	if why := m.keeper.Pause(now); why != "" {
+		verdict.Issues = append(verdict.Issues, pauseIssue(why))
+	}
 	if calendarErr != nil {
 		verdict.Issues = append(verdict.Issues, calendarIssue(calendarErr))
 		if verdict.Status == event.StatusHealthy {
@@ -178,10 +200,13 @@ func (m *Monitor) put(facts observe.Facts, verdict observe.Verdict, id string, n
 	}
 	m.seq++
 	u := &update{
-		seq: m.seq, made: time.Now(), event: e, payload: payload, alerts: m.alerts(), facts: facts, issues: verdict.Issues,
+		seq: m.seq, made: time.Now(), event: e, payload: payload, alerts: m.alerts(), facts: facts, verdict: verdict,
 		delivery: newDelivery(e, m.publishers(), m.log),
 	}
 	m.status = verdict
+	if verdict.Status != event.StatusStarting {
+		m.told = len(m.failures)
+	}
 	if before := m.latest.Swap(u); before != nil {
 		before.delivery.close()
 	}
@@ -197,7 +222,7 @@ func (m *Monitor) farewell() *update {
 		now, facts := m.cfg.Now(), m.deps.Observer.Facts()
 		verdict := m.verdict(facts, now, true)
 		verdict.Status = event.StatusStopping
-		m.final = m.put(facts, verdict, m.keeper.ID(now), now)
+		m.final = m.put(facts, verdict, m.keeper.ID(), now)
 	}
 	return m.final
 }

@@ -58,6 +58,8 @@ type Monitor struct {
 	said     session.Record // whose announcement was logged
 	first    time.Time      // when the first event was made
 	status   observe.Verdict
+	failures []observe.Issue // of components of this process that have ended
+	told     int             // how many of these an event was made of
 	final    *update
 }
 

@@ -46,22 +46,21 @@ func newNATSBus(js jetstream.JetStream, holder, id string, control *session.Cont
 
 func (b *natsBus) name() string { return "NATS" }
 
-// campaign also lets operators start and stop sessions while it leads, for
-// whoever leads here decides on the session.
 func (b *natsBus) campaign(ctx context.Context, lead func(context.Context) error) error {
-	err := b.lease.Run(ctx, func(ctx context.Context) error {
-		stop, err := b.control.Serve(b.js.Conn())
-		if err != nil {
-			b.log.Warn("sessions cannot be started and stopped by request", "err", err)
-		} else {
-			defer stop()
-		}
-		return lead(ctx)
-	})
-	if err != nil {
+	if err := b.lease.Run(ctx, lead); err != nil {
 		return fmt.Errorf("hold health lease on NATS: %w", err)
 	}
 	return nil
+}
+
+// serve answers requests, for whoever leads here decides on the session.
+func (b *natsBus) serve() (stop func()) {
+	stop, err := b.control.Serve(b.js.Conn())
+	if err != nil {
+		b.log.Warn("sessions cannot be started and stopped by request", "err", err)
+		return func() {}
+	}
+	return stop
 }
 
 func (b *natsBus) session() session.Store { return session.NATSStore{Bucket: b.bucket.open} }

@@ -26,6 +26,7 @@ type publisher struct {
 
 	wake     chan struct{} // there is something new
 	leading  atomic.Bool
+	sent     atomic.Uint64 // the newest event that the bus took
 	floor    atomic.Uint64 // events up to this one belong to whoever led before
 	newcomer atomic.Bool   // somebody began to listen
 	stale    atomic.Bool   // the bus holds another session than ours
@@ -34,6 +35,7 @@ type publisher struct {
 	counts  []int64   // of listeners
 	alerts  alertSet  // that the bus was told of
 	ledTill time.Time // when this process last led; its own start before that
+	ledFrom time.Time // when it last began to
 }
 
 // tenure is what one time of leading remembers.
@@ -78,6 +80,11 @@ func (p *publisher) lead(ctx context.Context) {
 	if !ok {
 		return
 	}
+	defer p.bus.serve()()
+	p.measure(ctx)
+	p.mu.Lock()
+	p.ledFrom = time.Now()
+	p.mu.Unlock()
 	p.floor.Store(p.monitor.outdated())
 	p.leading.Store(true)
 	defer p.leading.Store(false)
@@ -123,6 +130,31 @@ func (p *publisher) takeUp(ctx context.Context) (*tenure, bool) {
 		case <-time.After(retryPeriod):
 		}
 	}
+}
+
+// measure has the first event of a tenure on NATS tell what is so now: if NATS
+// was away, what was measured last was so before that.
+func (p *publisher) measure(ctx context.Context) {
+	if p != p.monitor.nats {
+		return
+	}
+	select {
+	case <-p.monitor.prepared:
+	default:
+		return // the monitor is just about to
+	}
+	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	defer cancel()
+	if _, err := p.monitor.deps.Observer.Measure(ctx); err != nil {
+		p.log.Debug("not measured before the first health event on "+p.bus.name(), "err", err)
+	}
+}
+
+// ledFor is how long this process leads; meaningless if it does not.
+func (p *publisher) ledFor() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Since(p.ledFrom)
 }
 
 func (p *publisher) begin(ctx context.Context) (*tenure, error) {

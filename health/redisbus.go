@@ -44,6 +44,9 @@ func (b *redisBus) session() session.Store {
 	return session.RedisStore{Client: b.client, Key: b.channels.SessionKey}
 }
 
+// serve does nothing: AppV2 only listens.
+func (b *redisBus) serve() (stop func()) { return func() {} }
+
 // listeners counts those of health and of sessions, over all nodes of a
 // cluster, each of which knows only its own.
 func (b *redisBus) listeners(ctx context.Context) ([]int64, error) {

@@ -68,6 +68,7 @@ func (p *publisher) sendHealth(ctx context.Context, t *tenure, u *update, came b
 	}
 	p.monitor.published.Store(true)
 	t.published = u.seq
+	p.sent.Store(u.seq)
 	return true, nil
 }
 

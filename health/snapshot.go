@@ -49,7 +49,7 @@ func (m *Monitor) Snapshot() Snapshot {
 		},
 	}
 	if u := m.latest.Load(); u != nil {
-		s.Event, s.Payload, s.Facts, s.Issues = u.event, u.payload, u.facts, u.issues
+		s.Event, s.Payload, s.Facts, s.Issues = u.event, u.payload, u.facts, u.verdict.Issues
 	}
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/tickstock/tickstream/health"
@@ -84,6 +85,7 @@ type healthParts struct {
 	roles   []role
 	symbols []string
 	url     string // of the status page
+	monitor *health.Monitor
 }
 
 // healthRoles are the monitor, its page and its presence.
@@ -120,9 +122,10 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	if err != nil {
 		return usage(err)
 	}
+	prepared := newStreamsWatch(p.js, streams, streamsRetry, p.log)
 	deps := health.Deps{
 		JetStream: p.js, Redis: p.redis, Observer: observer, Judge: judge, Calendar: days,
-		Universe: symbols, Usage: p.usage, Log: p.log,
+		Universe: symbols, Usage: p.usage, Streams: prepared.now, Log: p.log,
 	}
 	parts := healthParts{symbols: symbols.Symbols}
 	if url := cmd.String("database"); url != "" {
@@ -144,17 +147,29 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	if err != nil {
 		return healthParts{}, err
 	}
-	parts.url = "http://" + page.Addr() + "/"
+	parts.monitor, parts.url = monitor, "http://"+page.Addr()+"/"
 	parts.roles = append(parts.roles,
 		role{"health", monitor.Run},
 		role{"status page", page.Run},
-		role{"streams", func(ctx context.Context) error {
-			_, err := stream.Await(ctx, p.js, streams, p.log)
-			return err //nolint:wrapcheck // says itself what it could not do
-		}},
+		role{"streams", prepared.run},
 		p.announce(presence.RoleHealth, func(*presence.Report) {}),
 	)
 	return parts, nil
+}
+
+// tellOf has health tell of a role that fails before the process ends by it.
+func (h healthParts) tellOf(roles []role) []role {
+	told := slices.Clone(roles)
+	for i, r := range roles {
+		told[i].run = func(ctx context.Context) error {
+			err := r.run(ctx)
+			if err != nil && ctx.Err() == nil {
+				h.monitor.Failed(ctx, r.name, err)
+			}
+			return err
+		}
+	}
+	return told
 }
 
 // page listens for the status page. The default address gives way to a free

@@ -13,13 +13,13 @@ func streamFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "partitions", Sources: env("partitions"), Category: categoryStreams, DefaultText: "what it has, 8 for a new one",
 			Usage: "`N` partitions of TICKS, fixed when it is made"},
-		&cli.IntFlag{Name: "replicas", Sources: env("replicas"), Category: categoryStreams, Value: 1,
+		&cli.IntFlag{Name: "replicas", Sources: env("replicas"), Category: categoryStreams, DefaultText: "what they have, 1 for new ones",
 			Usage: "`N` copies of every stream and bucket: 1, or 3 or 5 on a cluster"},
-		&cli.DurationFlag{Name: "ticks-max-age", Sources: env("ticks-max-age"), Category: categoryStreams, DefaultText: "168h",
+		&cli.DurationFlag{Name: "ticks-max-age", Sources: env("ticks-max-age"), Category: categoryStreams, DefaultText: "what it has, 168h for a new one",
 			Usage: "how long ticks are kept (`DURATION`)"},
-		&cli.StringFlag{Name: "ticks-max-bytes", Sources: env("ticks-max-bytes"), Category: categoryStreams, DefaultText: "20GiB; with up no more than half of what the disk has free",
+		&cli.StringFlag{Name: "ticks-max-bytes", Sources: env("ticks-max-bytes"), Category: categoryStreams, DefaultText: "what it has; a new one 20GiB, with up no more than half of what the disk has free",
 			Usage: "`SIZE` of TICKS at most"},
-		&cli.DurationFlag{Name: "duplicate-window", Sources: env("duplicate-window"), Category: categoryStreams, DefaultText: "30s",
+		&cli.DurationFlag{Name: "duplicate-window", Sources: env("duplicate-window"), Category: categoryStreams, DefaultText: "what it has, 30s for a new one",
 			Usage: "how long JetStream remembers the message ids of ticks (`DURATION`)"},
 	}
 }

@@ -77,8 +77,12 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	defer p.close()
 
 	if servers.nats != nil {
-		// Once here, rather than by three roles at once.
-		if _, err := stream.Await(ctx, p.js, streams, log); err != nil {
+		// Once here, rather than by three roles at once. What a conflict is, the
+		// roles find out again, with health there to tell of it.
+		if _, err := stream.Await(ctx, p.js, streams, log); err != nil && !errors.Is(err, stream.ErrConflict) {
+			if ctx.Err() != nil {
+				return nil // stopped before anything ran
+			}
 			return &exitError{code: exitUsage, err: err}
 		}
 	}
@@ -94,7 +98,7 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	roles := append(bridgeRoles, pipelineRoles...)
+	roles := health.tellOf(append(bridgeRoles, pipelineRoles...))
 	roles = append(roles, health.roles...)
 	if cmd.Bool("sim") {
 		feed, err := p.feedRole(redisCfg, rate, health.symbols)
@@ -153,19 +157,17 @@ func startServers(ctx context.Context, cmd *cli.Command, streams *stream.Config,
 	return s, nil
 }
 
-func (s *servers) startNATS(cmd *cli.Command, streams *stream.Config) error {
-	var err error
+func (s *servers) startNATS(cmd *cli.Command, streams *stream.Config) (err error) {
 	if s.data, err = openDataFolder(cmd.String("data")); err != nil {
 		return &exitError{code: exitUsage, err: err}
 	}
-	if streams.TicksMaxBytes == 0 {
-		// The default is meant for a server; a laptop keeps half of its disk.
-		free, err := s.data.freeBytes()
-		if err != nil {
-			return err
-		}
-		streams.TicksMaxBytes = min(20<<30, max(free/2, 64<<20))
+	// The default is meant for a server; a laptop keeps half of its disk. What
+	// TICKS holds already is not free, so a TICKS that is there keeps its size.
+	free, err := s.data.freeBytes()
+	if err != nil {
+		return err
 	}
+	streams.NewTicksMaxBytes = min(20<<30, max(free/2, 64<<20))
 	if s.nats, err = startNATS(s.data, s.log); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type componentMeter struct {
 }
 
 func (c *componentMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
-	reports, err := c.list(ctx, m)
+	reports, malformed, err := c.list(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -41,31 +41,29 @@ func (c *componentMeter) measure(ctx context.Context, m *moment, facts *Facts) e
 			last[report.Role] = report.ReportedAt
 		}
 	}
-	facts.Components, facts.LastReports = reports, last
+	facts.Components, facts.LastReports, facts.MalformedReports = reports, last, malformed
 	facts.ShedInWindow = c.countShed(reports, m.local)
 	return nil
 }
 
 // list returns none where the bucket does not exist, which is told as missing.
-func (c *componentMeter) list(ctx context.Context, m *moment) ([]presence.Report, error) {
-	var err error
+func (c *componentMeter) list(ctx context.Context, m *moment) (reports []presence.Report, malformed []string, err error) {
 	if c.bucket == nil {
 		c.bucket, err = m.js.KeyValue(ctx, stream.ComponentsBucket)
 	}
-	var reports []presence.Report
 	if err == nil {
-		reports, err = presence.List(ctx, c.bucket)
+		reports, malformed, err = presence.ListAll(ctx, c.bucket)
 	}
 	if err == nil {
-		return reports, nil
+		return reports, malformed, nil
 	}
 	c.bucket = nil
 	// A watch is made by the client's older half, which has errors of its own.
 	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, nats.ErrStreamNotFound) {
 		m.miss(stream.ComponentsBucket)
-		return nil, nil
+		return nil, nil, nil
 	}
-	return nil, fmt.Errorf("list components: %w", err)
+	return nil, nil, fmt.Errorf("list components: %w", err)
 }
 
 // countShed adds up what the bridges' counters grew by in the window. A counter

@@ -15,6 +15,7 @@ const (
 	componentNATS     = "nats"
 	componentRedis    = "redis"
 	componentDatabase = "database"
+	componentStreams  = "streams"
 )
 
 // examination looks for issues in one set of facts.
@@ -23,6 +24,7 @@ type examination struct {
 	f      Facts
 	s      Surroundings
 	held   map[issueKey]held
+	rivals time.Time // since when there is more than one active bridge
 	issues []Issue
 }
 
@@ -95,8 +97,11 @@ func (e *examination) keep() {
 	var kept []Issue
 	for _, before := range e.held {
 		switch before.Code {
-		case CodeJetStreamUnreachable, CodeMeasurementsStale, CodeNATSUnreachable, CodeRedisUnreachable, CodeDatabaseUnreachable:
+		case CodeJetStreamUnreachable, CodeMeasurementsStale, CodeNATSUnreachable, CodeRedisUnreachable, CodeDatabaseUnreachable, CodeStreamsConflict:
 		default:
+			if before.over {
+				continue
+			}
 			kept = append(kept, before.Issue)
 		}
 	}
@@ -112,7 +117,8 @@ func (e *examination) holds(code, component string) bool {
 // down tells of what was tried and does not answer.
 func down(r Reach) bool { return !r.OK && (r.Err != "" || !r.Since.IsZero()) }
 
-// buses examines what health is published on, and the database.
+// buses examines what health is published on, the database, and what only this
+// process knows of the streams.
 func (e *examination) buses() {
 	if down(e.s.NATS) && !down(e.f.JetStream) {
 		e.add(SeverityWarning, CodeNATSUnreachable, componentNATS, "look at the log of health; check the permissions of its NATS user and the streams",
@@ -125,6 +131,10 @@ func (e *examination) buses() {
 	if db := e.s.Database; db != nil && down(*db) {
 		e.add(SeverityWarning, CodeDatabaseUnreachable, componentDatabase, "start PostgreSQL, or check DATABASE_URL",
 			"PostgreSQL has not answered for %s%s", short(e.s.Now.Sub(db.Since)), because(db.Err))
+	}
+	if down(e.s.Streams) {
+		e.add(SeverityError, CodeStreamsConflict, componentStreams, "do as it says; it is tried again every half minute",
+			"the streams cannot be prepared%s", because(e.s.Streams.Err))
 	}
 }
 
@@ -151,14 +161,18 @@ func (e *examination) streams() {
 	}
 }
 
+// back is when JetStream began to answer; zero if it does not.
+func (e *examination) back() time.Time {
+	if e.f.JetStream.OK {
+		return e.f.JetStream.Since
+	}
+	return time.Time{}
+}
+
 // settling tells that this process or JetStream has only just come up, so that
 // what is not there may not have had the time.
 func (e *examination) settling() bool {
-	began := e.s.StartedAt
-	if e.f.JetStream.OK && e.f.JetStream.Since.After(began) {
-		began = e.f.JetStream.Since
-	}
-	return e.s.Now.Sub(began) < e.MissingAfter
+	return e.s.Now.Sub(latest(e.s.StartedAt, e.back())) < e.MissingAfter
 }
 
 // with returns the reports of one role.
@@ -177,6 +191,18 @@ func (e *examination) bridges() []presence.Bridge {
 	var bridges []presence.Bridge
 	for _, report := range e.with(presence.RoleBridge) {
 		if report.Bridge != nil {
+			bridges = append(bridges, *report.Bridge)
+		}
+	}
+	return bridges
+}
+
+// bridgesAfter are the bridges that had the time of a report after t: what one
+// said before a bus came back says nothing of what came after.
+func (e *examination) bridgesAfter(t time.Time) []presence.Bridge {
+	var bridges []presence.Bridge
+	for _, report := range e.with(presence.RoleBridge) {
+		if report.Bridge != nil && (report.ReportedAt.IsZero() || report.ReportedAt.Sub(t) >= presence.Interval) {
 			bridges = append(bridges, *report.Bridge)
 		}
 	}

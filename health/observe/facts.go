@@ -75,6 +75,8 @@ type Facts struct {
 
 	// Components that are present, by what they say of themselves.
 	Components []presence.Report
+	// MalformedReports are the keys among the components' reports that hold none.
+	MalformedReports []string
 	// LastReports is when a component of each role last reported, present or
 	// not, as far as was seen.
 	LastReports map[string]time.Time
@@ -118,6 +120,9 @@ type Surroundings struct {
 	NATS, Redis Reach
 	// Database is whether PostgreSQL answers; nil where none is configured.
 	Database *Reach
+	// Streams is whether the streams could be prepared; the zero value is that
+	// this was not tried, or not done yet.
+	Streams Reach
 	// Stopping is true once the process is asked to end.
 	Stopping bool
 }

@@ -15,7 +15,8 @@ type issueKey struct{ code, component string }
 // held is an issue that the verdict has, and when it was last found as grave.
 type held struct {
 	Issue
-	at time.Time
+	at   time.Time
+	over bool // it is found no more
 }
 
 // Judge turns facts into a status. It remembers only what hysteresis needs, has
@@ -23,8 +24,10 @@ type held struct {
 type Judge struct {
 	thresholds Thresholds
 
-	mu   sync.Mutex
-	held map[issueKey]held
+	mu     sync.Mutex
+	held   map[issueKey]held
+	flowed bool      // a tick was measured
+	rivals time.Time // since when there is more than one active bridge
 }
 
 // NewJudge makes a judge. The error is that of [Thresholds.Validate].
@@ -40,8 +43,10 @@ func NewJudge(thresholds Thresholds) (*Judge, error) {
 func (j *Judge) Verdict(facts Facts, around Surroundings) Verdict {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	e := examination{Thresholds: j.thresholds, f: facts, s: around, held: j.held}
+	e := examination{Thresholds: j.thresholds, f: facts, s: around, held: j.held, rivals: j.rivals}
 	e.run()
+	j.rivals = e.rivals
+	j.flowed = j.flowed || flows(facts)
 	issues := j.settle(e.issues, around.Now)
 
 	status := event.StatusHealthy
@@ -57,9 +62,9 @@ func (j *Judge) Verdict(facts Facts, around Surroundings) Verdict {
 		status = event.StatusStopping
 		issues = append(issues, Issue{Code: CodeStopping, Severity: SeverityInfo, Component: componentHealth,
 			Sentence: fmt.Sprintf("health was asked to end after %s", short(uptime))})
-	case facts.FirstTickAt.IsZero() && uptime < j.thresholds.StartupGrace:
+	case (facts.FirstTickAt.IsZero() || !j.flowed) && uptime < j.thresholds.StartupGrace && !down(around.Streams):
 		status = event.StatusStarting
-		sentence := fmt.Sprintf("started %s ago and the session has no tick yet; that is no fault for %s", short(uptime), short(j.thresholds.StartupGrace))
+		sentence := fmt.Sprintf("started %s ago and no tick of the session has been measured yet; that is no fault for %s", short(uptime), short(j.thresholds.StartupGrace))
 		if !around.MarketOpen {
 			sentence = fmt.Sprintf("started %s ago; no tick is expected, because the market is closed or no session runs", short(uptime))
 		}
@@ -68,8 +73,13 @@ func (j *Judge) Verdict(facts Facts, around Surroundings) Verdict {
 	return Verdict{Status: status, Issues: issues}
 }
 
+// flows tells that ticks are measured, with their symbols.
+func flows(f Facts) bool {
+	return f.TicksPerSecond > 0 && (f.ActiveSymbols > 0 || len(f.Incomplete) == 0)
+}
+
 // settle keeps what was found, and what is gone or milder for less than
-// RecoverAfter; the gravest comes first.
+// RecoverAfter, which it says; the gravest comes first.
 func (j *Judge) settle(found []Issue, now time.Time) []Issue {
 	if len(found) == 0 && len(j.held) == 0 {
 		return nil
@@ -78,9 +88,9 @@ func (j *Judge) settle(found []Issue, now time.Time) []Issue {
 	settled := make([]Issue, 0, len(found))
 	for _, issue := range found {
 		key := issueKey{issue.Code, issue.Component}
-		kept := held{issue, now}
+		kept := held{issue, now, false}
 		if before, ok := j.held[key]; ok && before.Severity.rank() > issue.Severity.rank() && j.holds(before, now) {
-			kept = before
+			kept.Severity, kept.at = before.Severity, before.at
 		}
 		next[key] = kept
 		settled = append(settled, kept.Issue)
@@ -88,8 +98,11 @@ func (j *Judge) settle(found []Issue, now time.Time) []Issue {
 	var gone []Issue
 	for key, before := range j.held {
 		if _, ok := next[key]; !ok && j.holds(before, now) {
+			before.over = true
 			next[key] = before
-			gone = append(gone, before.Issue)
+			issue := before.Issue
+			issue.Sentence = fmt.Sprintf("over for %s: %s", short(now.Sub(before.at)), before.Sentence)
+			gone = append(gone, issue)
 		}
 	}
 	slices.SortFunc(gone, byCode)

@@ -83,6 +83,21 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"starting with an issue": {func(f facts, s around) {
 			f.FirstTickAt, s.StartedAt, s.Redis = time.Time{}, ago(5*time.Second), down
 		}, event.StatusStarting, "redis_unreachable starting", nil},
+		"restarted in a session that had ticks": {func(f facts, s around) {
+			quiet(f, time.Hour)
+			s.StartedAt, s.Redis = ago(5*time.Second), down
+		}, event.StatusStarting, "redis_unreachable starting", []string{"no tick of the session has been measured yet"}},
+		"symbols not measured yet": {func(f facts, s around) {
+			s.StartedAt, f.ActiveSymbols = ago(5*time.Second), 0
+			f.Incomplete = []observe.Incomplete{{"symbols", ago(time.Second), "no"}}
+		}, event.StatusStarting, "starting", nil},
+		"streams in conflict": {func(_ facts, s around) {
+			s.Streams = observe.Reach{Since: ago(time.Second), Err: "stream BARS: no; delete it"}
+		}, event.StatusError, "streams_conflict", []string{"the streams cannot be prepared: stream BARS: no; delete it"}},
+		"streams in conflict at the start": {func(f facts, s around) {
+			*f, s.StartedAt = observe.Facts{}, ago(5*time.Second)
+			s.Streams = observe.Reach{Since: ago(time.Second), Err: "stream BARS: no"}
+		}, event.StatusError, "streams_conflict", nil},
 		"started by the first tick": {func(f facts, s around) {
 			f.FirstTickAt, s.StartedAt = ago(time.Second), ago(5*time.Second)
 			f.StaleSymbols = make([]string, 50)
@@ -148,7 +163,26 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 			quiet(f, 42*time.Second)
 			f.RejectsInWindow, f.RejectReasons = 700, map[string]int64{"price_missing": 700}
 		}, event.StatusError, "no_ticks rejects", []string{"700 messages refused in the last 60 s: price_missing 700"}},
-		"no ticks for a bit":      {func(f facts, _ around) { quiet(f, 30*time.Second) }, event.StatusHealthy, "", nil},
+		"no ticks for a bit":                 {func(f facts, _ around) { quiet(f, 30*time.Second) }, event.StatusHealthy, "", nil},
+		"no ticks since JetStream came back": {func(f facts, _ around) { quiet(f, time.Hour); f.JetStream.Since = ago(31 * time.Second) }, event.StatusError, "no_ticks", []string{"since JetStream came back 31 s ago"}},
+		"JetStream just came back": {func(f facts, _ around) {
+			quiet(f, time.Hour)
+			f.StaleSymbols, f.JetStream.Since = make([]string, 60), ago(5*time.Second)
+			bridge(f).PublishBlockedMs, bridge(f).QueuedTicks = 60_000, 200_000
+			f.Components[0].ReportedAt = ago(6 * time.Second)
+		}, event.StatusHealthy, "", nil},
+		"blocked since JetStream came back": {func(f facts, _ around) {
+			f.JetStream.Since, bridge(f).PublishBlockedMs = ago(5*time.Second), 60_000
+			f.Components[0].ReportedAt = ago(time.Second)
+		}, event.StatusDegraded, "publish_blocked", nil},
+		"Redis just came back": {func(f facts, s around) {
+			s.Redis.Since, bridge(f).Subscribed = ago(3*time.Second), false
+			f.Components[0].ReportedAt = ago(2 * time.Second)
+		}, event.StatusHealthy, "", nil},
+		"not subscribed since Redis came back": {func(f facts, s around) {
+			s.Redis.Since, bridge(f).Subscribed = ago(5*time.Second), false
+			f.Components[0].ReportedAt = ago(2 * time.Second)
+		}, event.StatusDegraded, "bridge_not_subscribed", nil},
 		"no ticks since the open": {func(f facts, s around) { quiet(f, time.Hour); s.MarketOpenedAt = ago(31 * time.Second) }, event.StatusError, "no_ticks", []string{"since the market opened 31 s ago"}},
 		"market just opened":      {func(f facts, s around) { quiet(f, time.Hour); s.MarketOpenedAt = ago(29 * time.Second) }, event.StatusHealthy, "", nil},
 		"no ticks out of hours": {func(f facts, s around) {
@@ -278,6 +312,90 @@ func TestAnOutageOfJetStreamEndsNoOtherFault(t *testing.T) {
 	s.Now = s.Now.Add(4 * time.Second)
 	if v := judge.Verdict(f, s); v.Status != event.StatusHealthy {
 		t.Errorf("with the bridge: %s %v", v.Status, codes(v))
+	}
+}
+
+// What is over still counts for a while, and says that it is over.
+func TestWhatIsOverSaysSo(t *testing.T) {
+	judge := newJudge(t, observe.Thresholds{})
+	f, s := wellFacts(), wellSurroundings()
+	s.Redis = observe.Reach{Since: ago(12 * time.Second), Err: "refused"}
+	judge.Verdict(f, s)
+	s.Now = noon.Add(time.Second)
+	s.Redis = observe.Reach{OK: true, Since: s.Now}
+	v := judge.Verdict(f, s)
+	if v.Status != event.StatusDegraded || len(v.Issues) != 1 || !strings.HasPrefix(v.Issues[0].Sentence, "over for 1 s: health events have not gone out on Redis for 12 s") {
+		t.Fatalf("at once: %s %+v", v.Status, v.Issues)
+	}
+	// An outage of JetStream does not keep what was over before it.
+	s.Now = noon.Add(2 * time.Second)
+	f.JetStream = observe.Reach{Since: s.Now, Err: "gone"}
+	for range 3 {
+		s.Now = s.Now.Add(3 * time.Second)
+		judge.Verdict(f, s)
+	}
+	if got := codes(judge.Verdict(f, s)); !slices.Equal(got, []string{"jetstream_unreachable"}) {
+		t.Errorf("during the outage: %v", got)
+	}
+}
+
+func TestAMilderIssueSaysItsOwnNumber(t *testing.T) {
+	judge := newJudge(t, observe.Thresholds{})
+	f, s := wellFacts(), wellSurroundings()
+	f.IngestLag = time.Minute
+	judge.Verdict(f, s)
+	s.Now, f.IngestLag = noon.Add(time.Second), 3*time.Second
+	if v := judge.Verdict(f, s); v.Status != event.StatusError || !strings.Contains(v.Issues[0].Sentence, "stored 3 s after") {
+		t.Errorf("%s %+v, want an error that says 3 s", v.Status, v.Issues)
+	}
+}
+
+func TestStartingEndsWithTheFirstTickForGood(t *testing.T) {
+	judge := newJudge(t, observe.Thresholds{})
+	f, s := wellFacts(), wellSurroundings()
+	s.StartedAt = ago(time.Second)
+	f.TicksPerSecond, f.ActiveSymbols, f.LastTickAt = 0, 0, ago(time.Hour)
+	if v := judge.Verdict(f, s); v.Status != event.StatusStarting {
+		t.Fatalf("without a tick since the start: %s %v", v.Status, codes(v))
+	}
+	f.TicksPerSecond, f.ActiveSymbols, s.Now = 1, 1, noon.Add(time.Second)
+	if v := judge.Verdict(f, s); v.Status != event.StatusHealthy {
+		t.Fatalf("with the first: %s %v", v.Status, codes(v))
+	}
+	f.TicksPerSecond, f.ActiveSymbols, s.Now = 0, 0, noon.Add(20*time.Second)
+	f.At = s.Now
+	if v := judge.Verdict(f, s); v.Status != event.StatusHealthy {
+		t.Errorf("a pause later: %s %v", v.Status, codes(v))
+	}
+}
+
+func TestTwoActiveBridgesOnOneSource(t *testing.T) {
+	for name, c := range map[string]struct {
+		second presence.Bridge
+		want   string
+	}{
+		"active":         {presence.Bridge{Source: "ticks-in", State: presence.StateActive, Subscribed: true}, "bridges_rival"},
+		"does not say":   {presence.Bridge{Source: "ticks-in", Subscribed: true}, "bridges_rival"},
+		"stands by":      {presence.Bridge{Source: "ticks-in", State: presence.StateStandby, Subscribed: true}, ""},
+		"another source": {presence.Bridge{Source: "other", State: presence.StateActive, Subscribed: true}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			judge := newJudge(t, observe.Thresholds{})
+			f, s := wellFacts(), wellSurroundings()
+			f.Components = append(f.Components, presence.Report{Role: presence.RoleBridge, Instance: "b2", Bridge: &c.second})
+			if v := judge.Verdict(f, s); v.Status != event.StatusHealthy {
+				t.Fatalf("at once, when one of them may just have died: %s %v", v.Status, codes(v))
+			}
+			s.Now = noon.Add(stream.ComponentTTL)
+			f.At, f.LastTickAt = s.Now, s.Now
+			v := judge.Verdict(f, s)
+			if got := strings.Join(codes(v), " "); got != c.want {
+				t.Fatalf("issues %q, want %q", got, c.want)
+			}
+			if c.want != "" && !strings.Contains(v.Issues[0].Sentence, "2 bridges have been active on ticks-in for 10 s") {
+				t.Errorf("it says %q", v.Issues[0].Sentence)
+			}
+		})
 	}
 }
 

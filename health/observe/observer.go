@@ -68,6 +68,7 @@ func (o *Observer) Run(ctx context.Context) error {
 	ticker := time.NewTicker(o.cfg.Interval)
 	defer ticker.Stop()
 	var failed, partial bool
+	var malformed int
 	for {
 		facts, err := o.Measure(ctx)
 		if ctx.Err() != nil {
@@ -87,6 +88,12 @@ func (o *Observer) Run(ctx context.Context) error {
 				o.log.Warn("cannot measure in full, trying on", "part", facts.Incomplete[0].Part, "err", facts.Incomplete[0].Err)
 			} else {
 				o.log.Info("measuring in full again")
+			}
+		}
+		if n := len(facts.MalformedReports); n != malformed {
+			malformed = n
+			if n > 0 {
+				o.log.Warn("component reports cannot be read, left out", "count", n, "keys", facts.MalformedReports)
 			}
 		}
 		select {

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/health/observe"
+	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
@@ -234,21 +235,38 @@ func TestPartThatFailsLeavesTheOthers(t *testing.T) {
 	b := newBed(t)
 	o := b.observer(observe.Config{}, "AAPL")
 	b.tick("AAPL", 0)
-	if _, err := b.components().Put(t.Context(), "bridge.b1", []byte("no JSON")); err != nil {
-		t.Fatal(err)
+	direct := func(allowed bool) {
+		t.Helper()
+		cfg := b.stream(stream.Health).CachedInfo().Config
+		cfg.AllowDirect = allowed
+		if _, err := b.js.UpdateStream(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
 	}
+	direct(false)
 	f, err := o.Measure(t.Context())
-	if err != nil || f.ActiveSymbols != 1 || len(f.Incomplete) != 1 || f.Incomplete[0].Part != "components" || !strings.Contains(f.Incomplete[0].Err, "bridge.b1") {
+	if err != nil || f.ActiveSymbols != 1 || len(f.Incomplete) != 1 || f.Incomplete[0].Part != "gaps" || f.Incomplete[0].Err == "" {
 		t.Fatalf("facts = %+v, %v", f, err)
 	}
 	since := f.Incomplete[0].Since
 	if f, err = o.Measure(t.Context()); err != nil || len(f.Incomplete) != 1 || !f.Incomplete[0].Since.Equal(since) {
 		t.Errorf("measured again: %+v, %v, want it failing since %v", f.Incomplete, err, since)
 	}
-	if err := b.components().Purge(t.Context(), "bridge.b1"); err != nil {
+	direct(true)
+	b.measure(o)
+}
+
+func TestMalformedReportIsCountedAndHidesNoOther(t *testing.T) {
+	b := newBed(t)
+	o := b.observer(observe.Config{}, "AAPL")
+	if _, err := b.components().Put(t.Context(), "bridge.b1", []byte("no JSON")); err != nil {
 		t.Fatal(err)
 	}
-	b.measure(o)
+	b.report(presence.Report{Role: presence.RoleBridge, Instance: "b2"})
+	f := b.measure(o)
+	if len(f.Components) != 1 || f.Components[0].Instance != "b2" || !slices.Equal(f.MalformedReports, []string{"bridge.b1"}) {
+		t.Errorf("components %+v, malformed %v", f.Components, f.MalformedReports)
+	}
 }
 
 func TestUnreachableInWords(t *testing.T) {

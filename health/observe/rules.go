@@ -32,8 +32,13 @@ func (e *examination) components() {
 			"%s is missing: %s", role.name, since)
 	}
 
-	bridges := e.bridges()
-	if len(bridges) > 0 && !subscribed(bridges) && (!e.settling() || e.holds(CodeBridgeNotSubscribed, presence.RoleBridge)) {
+	e.rivalry()
+	recovered := e.back()
+	if e.s.Redis.OK {
+		recovered = latest(recovered, e.s.Redis.Since)
+	}
+	bridges := e.bridgesAfter(recovered)
+	if len(bridges) > 0 && !subscribed(e.bridges()) && (!e.settling() || e.holds(CodeBridgeNotSubscribed, presence.RoleBridge)) {
 		severity := SeverityWarning
 		if _, stalled := e.stalled(); stalled {
 			severity = SeverityError
@@ -63,10 +68,35 @@ func (e *examination) workers() {
 	}
 }
 
+// rivalry examines whether two bridges store the same ticks. One that died is
+// still present for a while.
+func (e *examination) rivalry() {
+	active, most := map[string]int{}, ""
+	for _, b := range e.bridges() {
+		if b.State == presence.StateStandby || !b.Subscribed {
+			continue
+		}
+		if active[b.Source]++; active[b.Source] > active[most] {
+			most = b.Source
+		}
+	}
+	switch {
+	case active[most] < 2:
+		e.rivals = time.Time{}
+		return
+	case e.rivals.IsZero():
+		e.rivals = e.s.Now
+	}
+	if since := e.s.Now.Sub(e.rivals); since >= e.MissingAfter {
+		e.add(SeverityError, CodeBridgesRival, presence.RoleBridge, "stop all of them but one",
+			"%d bridges have been active on %s for %s: each of its ticks may be stored more than once", active[most], most, short(since))
+	}
+}
+
 // stalled is since when ticks were to be expected, and whether that is too
 // long ago.
 func (e *examination) stalled() (since time.Time, stalled bool) {
-	since = latest(e.f.LastTickAt, e.s.MarketOpenedAt, e.s.StartedAt)
+	since = latest(e.f.LastTickAt, e.s.MarketOpenedAt, e.s.StartedAt, e.back())
 	return since, e.s.MarketOpen && e.s.Now.Sub(since) > e.StallAfter
 }
 
@@ -80,6 +110,8 @@ func (e *examination) flow() {
 		case since.Equal(e.f.LastTickAt):
 		case since.Equal(e.s.MarketOpenedAt):
 			when = "since the market opened " + quiet + " ago"
+		case since.Equal(e.back()):
+			when = "since JetStream came back " + quiet + " ago, while the market is open"
 		default:
 			when = "since health started " + quiet + " ago, while the market is open"
 		}
@@ -133,7 +165,7 @@ func (e *examination) staleSymbols() {
 	if !e.s.MarketOpen || size == 0 || stale == 0 || e.f.FirstTickAt.IsZero() {
 		return
 	}
-	if e.s.Now.Sub(latest(e.f.FirstTickAt, e.s.MarketOpenedAt, e.s.StartedAt)) < e.f.ActiveWindow {
+	if e.s.Now.Sub(latest(e.f.FirstTickAt, e.s.MarketOpenedAt, e.s.StartedAt, e.back())) < e.f.ActiveWindow {
 		return
 	}
 	if e.above(CodeSymbolsStale, componentUniverse, float64(stale)/float64(size), e.StaleShare) {
@@ -149,7 +181,7 @@ const componentUniverse = "universe"
 // backlog examines what waits, in the bridges and for the consumers.
 func (e *examination) backlog() {
 	var blocked, queued int64
-	for _, b := range e.bridges() {
+	for _, b := range e.bridgesAfter(e.back()) {
 		blocked, queued = max(blocked, b.PublishBlockedMs), queued+b.QueuedTicks
 	}
 	wait := time.Duration(blocked) * time.Millisecond

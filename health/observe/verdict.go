@@ -51,6 +51,8 @@ const (
 	CodeNATSUnreachable       = "nats_unreachable"
 	CodeRedisUnreachable      = "redis_unreachable"
 	CodeDatabaseUnreachable   = "database_unreachable"
+	CodeStreamsConflict       = "streams_conflict"
+	CodeBridgesRival          = "bridges_rival"
 )
 
 // Issue is one thing that is wrong. Code and Component together tell issues
@@ -67,7 +69,7 @@ type Issue struct {
 }
 
 // Verdict is what facts amount to. A status other than healthy has at least
-// one issue, the gravest first; healthy has none.
+// one issue, the gravest first; healthy has at most some of [SeverityInfo].
 type Verdict struct {
 	Status event.Status
 	Issues []Issue

@@ -85,9 +85,39 @@ func (k *Keeper) Current() Record {
 	return k.current
 }
 
-// ID is what events carry at now: the id of the session that runs or, between
-// sessions, of the last one of the same market day; else the empty string.
-func (k *Keeper) ID(now time.Time) string {
+// ID is the session that runs; the empty string where none does.
+func (k *Keeper) ID() string {
+	if current := k.Current(); current.Active() {
+		return current.SessionID
+	}
+	return ""
+}
+
+// Pause tells why no session runs at now, a sentence; the empty string while one
+// runs, or is just about to.
+func (k *Keeper) Pause(now time.Time) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.current.Active() {
+		return ""
+	}
+	if k.held(now) {
+		return "it was stopped by request at " + k.current.End.StoppedAt.UTC().Format("15:04:05 UTC")
+	}
+	open, err := k.schedule.open(now)
+	switch {
+	case err != nil || open:
+		return "" // the calendar's end is said by itself
+	case k.cfg.Mode == ModeManual:
+		return "none was started by request"
+	}
+	return "the market is closed"
+}
+
+// Counted is the session that signals are counted for at now: the one that runs
+// or, between sessions, the last one of the same market day, so that its numbers
+// stay; else the empty string.
+func (k *Keeper) Counted(now time.Time) string {
 	current := k.Current()
 	if current.Active() || current.MarketDate == k.schedule.cal.MarketDate(now) {
 		return current.SessionID

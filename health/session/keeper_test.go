@@ -222,16 +222,16 @@ func TestHandsHaveLimits(t *testing.T) {
 
 func TestIDBetweenSessions(t *testing.T) {
 	k := keeper(t, session.ModeMarket, ny(t, "2025-10-07 15:00:00"))
-	if id := k.ID(ny(t, "2025-10-07 09:00:00")); id != "" {
+	if id := k.Counted(ny(t, "2025-10-07 09:00:00")); id != "" {
 		t.Errorf("before the first session: %q", id)
 	}
 	k.Step(ny(t, "2025-10-07 15:00:00"), session.Totals{})
 	id := k.Current().SessionID
 	k.Step(ny(t, "2025-10-07 16:30:00"), session.Totals{})
-	if got := k.ID(ny(t, "2025-10-07 16:30:00")); got != id {
+	if got := k.Counted(ny(t, "2025-10-07 16:30:00")); got != id {
 		t.Errorf("after the close: %q, want the day's %q", got, id)
 	}
-	if got := k.ID(ny(t, "2025-10-08 00:00:00")); got != "" {
+	if got := k.Counted(ny(t, "2025-10-08 00:00:00")); got != "" {
 		t.Errorf("on the next day: %q", got)
 	}
 }

@@ -123,21 +123,47 @@ func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Contex
 }
 
 // renew reports whether the lease is still held: refused means another has it,
-// unreachable means to try again until the TTL is nearly over.
+// unless what is stored is a renewal of ours whose answer was lost; anything
+// else means to try again until the TTL is nearly over.
 func (l *Lease) renew(ctx context.Context, held *tenure) bool {
 	deadline := held.renewed.Add(l.cfg.TTL * 3 / 4)
-	renewCtx, cancel := context.WithDeadline(ctx, deadline)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	asked := time.Now()
-	revision, err := held.bucket.Update(renewCtx, l.cfg.Key, []byte(l.cfg.Holder), held.revision)
+	revision, err := held.bucket.Update(ctx, l.cfg.Key, []byte(l.cfg.Holder), held.revision)
+	if refused(err) {
+		var entry jetstream.KeyValueEntry
+		entry, err = held.bucket.Get(ctx, l.cfg.Key)
+		if errors.Is(err, jetstream.ErrKeyNotFound) || err == nil && string(entry.Value()) != l.cfg.Holder {
+			return false
+		}
+		if err == nil {
+			asked = time.Now()
+			revision, err = held.bucket.Update(ctx, l.cfg.Key, []byte(l.cfg.Holder), entry.Revision())
+		}
+	}
 	if err == nil {
 		held.revision, held.renewed = revision, asked
 		return true
 	}
-	if _, refused := errors.AsType[*jetstream.APIError](err); refused || errors.Is(err, jetstream.ErrKeyExists) {
+	return time.Now().Before(deadline)
+}
+
+// The server's codes for a revision that is not the expected one, the second
+// that of a replicated bucket.
+const (
+	wrongRevision           jetstream.ErrorCode = 10071
+	wrongRevisionReplicated jetstream.ErrorCode = 10164
+)
+
+// refused tells that the bucket holds another revision than was expected.
+func refused(err error) bool {
+	var api jetstream.JetStreamError
+	if !errors.As(err, &api) || api.APIError() == nil {
 		return false
 	}
-	return time.Now().Before(deadline)
+	code := api.APIError().ErrorCode
+	return code == wrongRevision || code == wrongRevisionReplicated
 }
 
 // release gives the lease back at once, if it is still ours.

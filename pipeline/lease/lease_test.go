@@ -108,3 +108,60 @@ func TestNewRefusesBadConfig(t *testing.T) {
 		}
 	}
 }
+
+// forgetful is a bucket that stores the first renewal and loses the answer.
+type forgetful struct {
+	jetstream.KeyValue
+	lost atomic.Int32
+}
+
+func (f *forgetful) Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+	revision, err := f.KeyValue.Update(ctx, key, value, revision)
+	if err == nil && f.lost.CompareAndSwap(0, 1) {
+		return 0, context.DeadlineExceeded
+	}
+	return revision, err //nolint:wrapcheck // as the real one
+}
+
+func TestALostAnswerToARenewalLosesNoLease(t *testing.T) {
+	js := testbed.StartNATS(t).JetStream()
+	open := bucket(t, js)
+	kv, err := open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lossy := &forgetful{KeyValue: kv}
+	l, err := lease.New(lease.Config{Key: "role", Holder: "a", TTL: ttl},
+		func(context.Context) (jetstream.KeyValue, error) { return lossy, nil }, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var terms atomic.Int32
+	done := make(chan error, 1)
+	go func() { // ends with cancel
+		done <- l.Run(ctx, func(ctx context.Context) error { terms.Add(1); <-ctx.Done(); return nil })
+	}()
+	testbed.Eventually(t, 5*time.Second, "a lost answer", func(context.Context) bool { return lossy.lost.Load() == 1 })
+	entry, err := kv.Get(t.Context(), "role")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testbed.Eventually(t, 5*time.Second, "renewals after it", func(ctx context.Context) bool {
+		now, err := kv.Get(ctx, "role")
+		return err == nil && now.Revision() > entry.Revision()+2
+	})
+	if terms.Load() != 1 {
+		t.Errorf("%d terms, want the one to go on", terms.Load())
+	}
+
+	// Another's value is the loss that it says.
+	if _, err := kv.Put(t.Context(), "role", []byte("b")); err != nil {
+		t.Fatal(err)
+	}
+	testbed.Eventually(t, 5*time.Second, "another term, once the other's has run out", func(context.Context) bool { return terms.Load() == 2 })
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v", err)
+	}
+}

@@ -158,31 +158,38 @@ func (a *Announcer) withdraw() {
 func key(r Report) string { return r.Role + "." + r.Instance }
 
 // List returns the reports of all components that are present, by role and
-// start.
+// start. What is no report is left out; [ListAll] counts it.
 func List(ctx context.Context, bucket jetstream.KeyValue) ([]Report, error) {
+	reports, _, err := ListAll(ctx, bucket)
+	return reports, err
+}
+
+// ListAll is [List], and tells the keys whose values are no reports: of a
+// foreign hand, or of a version that is too different.
+func ListAll(ctx context.Context, bucket jetstream.KeyValue) (reports []Report, malformed []string, err error) {
 	watcher, err := bucket.WatchAll(ctx, jetstream.IgnoreDeletes())
 	if err != nil {
-		return nil, fmt.Errorf("watch components bucket: %w", err)
+		return nil, nil, fmt.Errorf("watch components bucket: %w", err)
 	}
 	defer func() { _ = watcher.Stop() }() // a failed unsubscribe has nothing to undo
-	var reports []Report
 	for {
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("list components: %w", ctx.Err())
+			return nil, nil, fmt.Errorf("list components: %w", ctx.Err())
 		case entry, open := <-watcher.Updates():
 			if !open {
-				return nil, errors.New("list components: watcher closed")
+				return nil, nil, errors.New("list components: watcher closed")
 			}
 			if entry == nil {
 				slices.SortFunc(reports, func(a, b Report) int {
 					return cmp.Or(cmp.Compare(a.Role, b.Role), a.StartedAt.Compare(b.StartedAt))
 				})
-				return reports, nil
+				return reports, malformed, nil
 			}
 			var report Report
-			if err := json.Unmarshal(entry.Value(), &report); err != nil {
-				return nil, fmt.Errorf("read component report %s: %w", entry.Key(), err)
+			if json.Unmarshal(entry.Value(), &report) != nil || report.Role == "" || report.Instance == "" {
+				malformed = append(malformed, entry.Key())
+				continue
 			}
 			reports = append(reports, report)
 		}

@@ -3,6 +3,7 @@ package presence_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,5 +44,35 @@ func TestComponentIsPresentWhileItRuns(t *testing.T) {
 	}
 	if reports, err := presence.List(t.Context(), kv); err != nil || len(reports) != 0 {
 		t.Errorf("after a clean stop: %v, %v; want none", reports, err)
+	}
+}
+
+func TestOneMalformedReportHidesNoOther(t *testing.T) {
+	js := testbed.StartNATS(t).JetStream()
+	kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "components"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range map[string]string{
+		"bridge.b":   `{"role":"bridge","instance":"b","bridge":{"state":"standby","stored":7}}`,
+		"bridge.c":   `{"role":"bridge","instance":"c","started_at":"yesterday"}`,
+		"foreign":    `hello`,
+		"else":       `{}`,
+		"pipeline.p": `{"role":"pipeline","instance":"p"}`,
+	} {
+		if _, err := kv.Put(t.Context(), key, []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reports, malformed, err := presence.ListAll(t.Context(), kv)
+	slices.Sort(malformed)
+	if err != nil || len(reports) != 2 || !slices.Equal(malformed, []string{"bridge.c", "else", "foreign"}) {
+		t.Fatalf("ListAll = %+v, %v, %v", reports, malformed, err)
+	}
+	if b := reports[0].Bridge; b == nil || b.Stored != 7 || b.State != presence.StateStandby {
+		t.Errorf("the bridge's report is %+v", reports[0])
+	}
+	if reports, err := presence.List(t.Context(), kv); err != nil || len(reports) != 2 {
+		t.Errorf("List = %+v, %v", reports, err)
 	}
 }

@@ -2,10 +2,8 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -16,8 +14,8 @@ const ensureTimeout = 10 * time.Second
 
 // Await is [Ensure] for a component that may start before NATS does: it tries
 // until JetStream answers or ctx ends. It returns at once what waiting cannot
-// mend: [ErrConflict], settings that cannot be used, and what the server
-// refuses.
+// mend: [ErrConflict], [ErrServerTooOld], settings that cannot be used, and what
+// the server will always refuse.
 func Await(ctx context.Context, js jetstream.JetStream, cfg Config, log *slog.Logger) (Layout, error) {
 	if err := cfg.Validate(); err != nil {
 		return Layout{}, fmt.Errorf("stream settings: %w", err)
@@ -41,16 +39,4 @@ func Await(ctx context.Context, js jetstream.JetStream, cfg Config, log *slog.Lo
 		case <-time.After(wait.NextBackOff()):
 		}
 	}
-}
-
-// lasting tells what waiting cannot mend.
-func lasting(err error) bool {
-	if errors.Is(err, ErrConflict) {
-		return true
-	}
-	var api jetstream.JetStreamError
-	if !errors.As(err, &api) || api.APIError() == nil {
-		return false
-	}
-	return api.APIError().Code == http.StatusBadRequest || api.APIError().ErrorCode == insufficientStorage
 }

@@ -3,7 +3,10 @@ package stream_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -41,5 +44,65 @@ func TestAwaitReturnsWhatWaitingCannotMend(t *testing.T) {
 	cancel()
 	if _, err := stream.Await(ctx, js, stream.Config{Replicas: 2}, slog.New(slog.DiscardHandler)); err == nil || errors.Is(err, context.Canceled) {
 		t.Errorf("Await = %v, want the bad setting named", err)
+	}
+}
+
+// server is a JetStream that makes of a stream what change makes of it, or
+// refuses to.
+type server struct {
+	jetstream.JetStream
+	change func(*jetstream.StreamConfig) error
+}
+
+func (s *server) CreateStream(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
+	if err := s.change(&cfg); err != nil {
+		return nil, err
+	}
+	return s.JetStream.CreateStream(ctx, cfg) //nolint:wrapcheck // as the real one
+}
+
+func TestAwaitTellsWhatMayPassFromWhatLasts(t *testing.T) {
+	for code, lasts := range map[jetstream.ErrorCode]bool{
+		10005: false, 10002: false, 10202: false, 10124: false, 10226: false, 10008: false,
+		10052: true, 10113: true, 10065: true, 10047: true, 10025: true,
+	} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			asked := 0
+			js := &server{testbed.StartNATS(t).JetStream(), func(*jetstream.StreamConfig) error {
+				if asked++; asked > 2 {
+					return nil
+				}
+				return &jetstream.APIError{Code: http.StatusBadRequest, ErrorCode: code, Description: "no"}
+			}}
+			_, err := stream.Await(t.Context(), js, stream.Config{}, slog.New(slog.DiscardHandler))
+			if lasts != (err != nil) || lasts != (asked == 1) {
+				t.Errorf("Await = %v after %d questions; lasting is %v", err, asked, lasts)
+			}
+		})
+	}
+}
+
+// A server ignores what it does not know, or refuses it where it is strict.
+func TestAServerThatIsTooOldIsNamed(t *testing.T) {
+	for name, change := range map[string]func(*jetstream.StreamConfig) error{
+		"ignores batches": func(cfg *jetstream.StreamConfig) error { cfg.AllowBatchPublish = false; return nil },
+		"ignores atomic":  func(cfg *jetstream.StreamConfig) error { cfg.AllowAtomicPublish = false; return nil },
+		"ignores the transform": func(cfg *jetstream.StreamConfig) error {
+			cfg.SubjectTransform = nil
+			return nil
+		},
+		"is strict": func(*jetstream.StreamConfig) error {
+			return &jetstream.APIError{Code: http.StatusBadRequest, ErrorCode: 10025, Description: "invalid JSON: unknown field"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			js := &server{testbed.StartNATS(t).JetStream(), change}
+			_, err := stream.Await(t.Context(), js, stream.Config{}, slog.New(slog.DiscardHandler))
+			if !errors.Is(err, stream.ErrServerTooOld) || !strings.Contains(err.Error(), "needs nats-server 2.14 or later") {
+				t.Errorf("Await = %v", err)
+			}
+			// The upgraded server must not find what the old one made of it.
+			ensure(t, js.JetStream, stream.Config{})
+		})
 	}
 }

@@ -47,25 +47,26 @@ var buckets = []struct {
 	{CheckpointsBucket, "pipeline state by partition", 0},
 }
 
-func ensureBuckets(ctx context.Context, js jetstream.JetStream, replicas int, log *slog.Logger) error {
+// ensureBuckets makes what is missing with fresh replicas, and gives what is
+// there the replicas that were asked for, if any were.
+func ensureBuckets(ctx context.Context, js jetstream.JetStream, asked, fresh int, log *slog.Logger) error {
 	for _, bucket := range buckets {
-		want := jetstream.KeyValueConfig{
-			Bucket:      bucket.name,
-			Description: bucket.description,
-			TTL:         bucket.ttl,
-			Storage:     jetstream.FileStorage,
-			Replicas:    replicas,
-			History:     1,
-		}
 		kv, err := js.KeyValue(ctx, bucket.name)
 		if errors.Is(err, jetstream.ErrBucketNotFound) {
-			_, err = js.CreateKeyValue(ctx, want)
+			_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+				Bucket:      bucket.name,
+				Description: bucket.description,
+				TTL:         bucket.ttl,
+				Storage:     jetstream.FileStorage,
+				Replicas:    fresh,
+				History:     1,
+			})
 			if err == nil {
-				log.Info("created bucket", "bucket", bucket.name, "replicas", replicas)
+				log.Info("created bucket", "bucket", bucket.name, "replicas", fresh)
 				continue
 			}
 			if !errors.Is(err, jetstream.ErrBucketExists) {
-				return fmt.Errorf("create bucket %s: %w", bucket.name, err)
+				return fmt.Errorf("create bucket %s: %w%s", bucket.name, err, mend(err))
 			}
 			kv, err = js.KeyValue(ctx, bucket.name)
 		}
@@ -76,13 +77,22 @@ func ensureBuckets(ctx context.Context, js jetstream.JetStream, replicas int, lo
 		if err != nil {
 			return fmt.Errorf("read the status of bucket %s: %w", bucket.name, err)
 		}
-		if have := status.Config(); have.TTL == want.TTL && have.Replicas == want.Replicas {
+		have := status.Config()
+		want := have
+		want.TTL = bucket.ttl // what the code counts on, and no setting
+		if asked != 0 {
+			want.Replicas = asked
+		}
+		if have.TTL == want.TTL && have.Replicas == want.Replicas {
 			continue
 		}
-		if _, err := js.UpdateKeyValue(ctx, want); err != nil {
-			return fmt.Errorf("update bucket %s: %w", bucket.name, err)
+		if want.Replicas < have.Replicas {
+			log.Warn("a bucket is to have fewer copies", "bucket", bucket.name, "had", have.Replicas, "replicas", want.Replicas)
 		}
-		log.Info("updated bucket", "bucket", bucket.name, "ttl", bucket.ttl, "replicas", replicas)
+		if _, err := js.UpdateKeyValue(ctx, want); err != nil {
+			return fmt.Errorf("update bucket %s: %w%s", bucket.name, err, mend(err))
+		}
+		log.Info("updated bucket", "bucket", bucket.name, "ttl", want.TTL, "replicas", want.Replicas)
 	}
 	return nil
 }

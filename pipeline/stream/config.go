@@ -38,17 +38,23 @@ const (
 	metadataPartitions = "tickstream_partitions"
 )
 
-// Config sets the limits of the streams. The zero value means the defaults.
+// Config sets the limits of the streams. The zero value of a field leaves what
+// an existing stream has, and gives a new one the default.
 type Config struct {
 	// Partitions of TICKS, fixed when the stream is made. 0 takes what the
 	// stream has; a new one gets [DefaultPartitions]. At most 256.
 	Partitions int
-	// Replicas of every stream and bucket: 1, 3 or 5. Defaults to 1.
+	// Replicas of every stream and bucket: 1, 3 or 5. Defaults to as many as
+	// TICKS has, 1 where there is none.
 	Replicas int
 	// TicksMaxAge is how long ticks are kept. Defaults to 7 days.
 	TicksMaxAge time.Duration
-	// TicksMaxBytes bounds TICKS; the oldest go first. Defaults to 20 GiB.
+	// TicksMaxBytes bounds TICKS; the oldest go first. Defaults to
+	// NewTicksMaxBytes.
 	TicksMaxBytes int64
+	// NewTicksMaxBytes is the default of TicksMaxBytes for a TICKS that is yet
+	// to be made. Defaults to 20 GiB.
+	NewTicksMaxBytes int64
 	// BarsMaxAge is how long bars are kept. Defaults to 30 days.
 	BarsMaxAge time.Duration
 	// SignalsMaxAge is how long signals are kept. Defaults to 7 days.
@@ -75,7 +81,8 @@ func orDefault[T comparable](value *T, fallback T) {
 func (c Config) withDefaults() Config {
 	orDefault(&c.Replicas, 1)
 	orDefault(&c.TicksMaxAge, 7*day)
-	orDefault(&c.TicksMaxBytes, 20*gib)
+	orDefault(&c.NewTicksMaxBytes, 20*gib)
+	orDefault(&c.TicksMaxBytes, c.NewTicksMaxBytes)
 	orDefault(&c.BarsMaxAge, 30*day)
 	orDefault(&c.SignalsMaxAge, 7*day)
 	orDefault(&c.HealthMaxAge, 7*day)

@@ -17,59 +17,91 @@ import (
 // returned for limits such as age and size.
 var ErrConflict = errors.New("stream exists with a conflicting configuration")
 
+// ErrServerTooOld is returned by [Ensure] when the NATS server does not know a
+// field of a stream that tickstream cannot do without.
+var ErrServerTooOld = errors.New("tickstream needs nats-server 2.14 or later: upgrade it")
+
 // Layout is what [Ensure] found or made.
 type Layout struct {
 	// Partitions of TICKS.
 	Partitions int
 }
 
-// Ensure creates the streams and buckets that are missing. A stream that
-// tickstream made before gets the limits of cfg; one that an operator made is
-// used as it is where its shape fits. A shape that does not fit is
-// [ErrConflict], and nothing of it is changed.
+// Ensure creates the streams and buckets that are missing. Of one that is there
+// it changes the limits that cfg sets, and no others; a stream that an operator
+// made keeps its own where its shape fits. A shape that does not fit is
+// [ErrConflict]: nothing of it is changed, and all else is made none the less.
 func Ensure(ctx context.Context, js jetstream.JetStream, cfg Config, log *slog.Logger) (Layout, error) {
 	if err := cfg.Validate(); err != nil {
 		return Layout{}, fmt.Errorf("stream settings: %w", err)
 	}
-	partitions, err := resolvePartitions(ctx, js, cfg.Partitions)
+	ticks, err := lookUp(ctx, js, Ticks)
 	if err != nil {
 		return Layout{}, err
 	}
-	cfg = cfg.withDefaults()
-	for _, want := range cfg.definitions(partitions) {
-		if err := ensureStream(ctx, js, want, log); err != nil {
+	partitions, conflict := resolvePartitions(ticks, cfg.Partitions)
+	full := cfg
+	if ticks != nil {
+		orDefault(&full.Replicas, ticks.Config.Replicas)
+	}
+	full = full.withDefaults()
+	for _, want := range full.definitions(max(partitions, 1)) {
+		if want.Name == Ticks && conflict != nil {
+			continue
+		}
+		err := ensureStream(ctx, js, want, cfg.asked(want.Name), log)
+		switch {
+		case errors.Is(err, ErrConflict) && conflict != nil:
+			conflict = fmt.Errorf("%w; %w", conflict, err)
+		case errors.Is(err, ErrConflict):
+			conflict = err
+		case err != nil:
 			return Layout{}, err
 		}
 	}
-	if err := ensureBuckets(ctx, js, cfg.Replicas, log); err != nil {
+	if err := ensureBuckets(ctx, js, cfg.Replicas, full.Replicas, log); err != nil {
 		return Layout{}, err
+	}
+	if conflict != nil {
+		return Layout{}, conflict
 	}
 	return Layout{Partitions: partitions}, nil
 }
 
-// Verify checks what [Ensure] would create or change, and changes nothing: one
+// lookUp returns nil for a stream that does not exist.
+func lookUp(ctx context.Context, js jetstream.JetStream, name string) (*jetstream.StreamInfo, error) {
+	s, err := js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up stream %s: %w", name, err)
+	}
+	return s.CachedInfo(), nil
+}
+
+// Verify checks what [Ensure] would create or refuse, and changes nothing: one
 // sentence a finding, none when all is as configured.
 func Verify(ctx context.Context, js jetstream.JetStream, cfg Config) ([]string, error) {
-	cfg = cfg.withDefaults()
-	partitions, err := resolvePartitions(ctx, js, cfg.Partitions)
-	if errors.Is(err, ErrConflict) {
-		return []string{err.Error()}, nil
-	}
+	ticks, err := lookUp(ctx, js, Ticks)
 	if err != nil {
 		return nil, err
 	}
+	partitions, err := resolvePartitions(ticks, cfg.Partitions)
+	if err != nil {
+		return []string{err.Error()}, nil
+	}
 	var findings []string
-	for _, want := range cfg.definitions(partitions) {
-		have, err := js.Stream(ctx, want.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
+	for _, want := range cfg.withDefaults().definitions(partitions) {
+		have, err := lookUp(ctx, js, want.Name)
+		if err != nil {
+			return nil, err
+		}
+		if have == nil {
 			findings = append(findings, fmt.Sprintf("stream %s is missing", want.Name))
 			continue
 		}
-		if err != nil {
-			return nil, fmt.Errorf("look up stream %s: %w", want.Name, err)
-		}
-		current := have.CachedInfo().Config
-		for _, difference := range shapeDifferences(current, want) {
+		for _, difference := range shapeDifferences(have.Config, want) {
 			findings = append(findings, fmt.Sprintf("stream %s: %s", want.Name, difference))
 		}
 	}
@@ -84,19 +116,13 @@ func Verify(ctx context.Context, js jetstream.JetStream, cfg Config) ([]string, 
 }
 
 // resolvePartitions returns the partition count of TICKS: the stream's own if
-// it exists, else what was asked, else the default.
-func resolvePartitions(ctx context.Context, js jetstream.JetStream, asked int) (int, error) {
-	ticks, err := js.Stream(ctx, Ticks)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if asked == 0 {
-			return DefaultPartitions, nil
-		}
+// it exists, else what was asked, else the default. The error is [ErrConflict].
+func resolvePartitions(ticks *jetstream.StreamInfo, asked int) (int, error) {
+	if ticks == nil {
+		orDefault(&asked, DefaultPartitions)
 		return asked, nil
 	}
-	if err != nil {
-		return 0, fmt.Errorf("look up stream %s: %w", Ticks, err)
-	}
-	have := PartitionsOf(ticks.CachedInfo().Config)
+	have := PartitionsOf(ticks.Config)
 	if have == 0 {
 		return 0, fmt.Errorf("stream %s: its subject transform does not partition %s: %w; make it anew, or move it to another name", Ticks, ticksPublished, ErrConflict)
 	}
@@ -127,56 +153,67 @@ func PartitionsOf(cfg jetstream.StreamConfig) int {
 	return n
 }
 
-func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, log *slog.Logger) error {
-	have, err := js.Stream(ctx, want.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		_, err = js.CreateStream(ctx, want)
-		if err == nil {
-			log.Info("created stream", "stream", want.Name, "subjects", want.Subjects, "replicas", want.Replicas)
-			return nil
-		}
+// ensureStream makes a stream as wanted, or gives one that is there the limits
+// that were asked for.
+func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, asked limits, log *slog.Logger) error {
+	have, err := lookUp(ctx, js, want.Name)
+	if err != nil {
+		return err
+	}
+	if have == nil {
+		err := createStream(ctx, js, want, log)
 		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			return fmt.Errorf("create stream %s: %w%s", want.Name, err, mend(err))
+			return err
 		}
 		// Another role made it between our look and our call.
-		have, err = js.Stream(ctx, want.Name)
+		if have, err = lookUp(ctx, js, want.Name); err != nil {
+			return err
+		}
+		if have == nil {
+			return fmt.Errorf("look up stream %s: %w", want.Name, jetstream.ErrStreamNotFound)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("look up stream %s: %w", want.Name, err)
-	}
-	current := have.CachedInfo().Config
-	if differences := shapeDifferences(current, want); len(differences) > 0 {
+	if differences := shapeDifferences(have.Config, want); len(differences) > 0 {
 		return fmt.Errorf("stream %s: %s: %w; delete or rename that stream, or point tickstream at another account",
 			want.Name, strings.Join(differences, "; "), ErrConflict)
 	}
-	if !limitsDiffer(current, want) {
+	updated := asked.of(have.Config)
+	if !limitsDiffer(have.Config, updated) {
 		return nil
 	}
-	if current.Metadata[metadataManaged] != "true" {
+	if have.Config.Metadata[metadataManaged] != "true" {
 		log.Info("using an operator's stream with its own limits", "stream", want.Name)
 		return nil
 	}
-	updated := current
-	updated.MaxAge, updated.MaxBytes = want.MaxAge, want.MaxBytes
-	updated.Replicas, updated.Duplicates = want.Replicas, want.Duplicates
+	warnOfLoss(have, updated, log)
 	if _, err := js.UpdateStream(ctx, updated); err != nil {
 		return fmt.Errorf("update the limits of stream %s: %w%s", want.Name, err, mend(err))
 	}
-	log.Info("updated the limits of a stream", "stream", want.Name, "max_age", want.MaxAge, "max_bytes", want.MaxBytes, "replicas", want.Replicas)
+	log.Info("updated the limits of a stream", "stream", want.Name, "max_age", updated.MaxAge, "max_bytes", updated.MaxBytes,
+		"duplicate_window", updated.Duplicates, "replicas", updated.Replicas)
 	return nil
 }
 
-// insufficientStorage is the server's code when max_bytes exceed what
-// JetStream may still reserve.
-const insufficientStorage jetstream.ErrorCode = 10047
-
-// mend says what to do about a refusal of the server.
-func mend(err error) string {
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == insufficientStorage {
-		return "; give the server more JetStream file storage, or lower ticks max bytes"
+// createStream makes a stream, and takes back what the server made of it if
+// that is not what was wanted.
+func createStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, log *slog.Logger) error {
+	made, err := js.CreateStream(ctx, want)
+	if codeOf(err) == unknownField {
+		return fmt.Errorf("create stream %s: %w: %w", want.Name, ErrServerTooOld, err)
 	}
-	return ""
+	if err != nil {
+		return fmt.Errorf("create stream %s: %w%s", want.Name, err, mend(err))
+	}
+	// A server ignores a field that it does not know.
+	if differences := shapeDifferences(made.CachedInfo().Config, want); len(differences) > 0 {
+		err := fmt.Errorf("create stream %s: %s: %w", want.Name, strings.Join(differences, "; "), ErrServerTooOld)
+		if undo := js.DeleteStream(ctx, want.Name); undo != nil {
+			err = fmt.Errorf("%w; delete that stream before the upgrade: %w", err, undo)
+		}
+		return err
+	}
+	log.Info("created stream", "stream", want.Name, "subjects", want.Subjects, "replicas", want.Replicas)
+	return nil
 }
 
 // shapeDifferences names what cannot be changed without changing what the
@@ -208,13 +245,11 @@ func shapeDifferences(have, want jetstream.StreamConfig) []string {
 	if want.AllowDirect && !have.AllowDirect {
 		differ("allow_direct", false, true)
 	}
-	if want.SubjectTransform == nil && have.SubjectTransform != nil {
+	switch {
+	case want.SubjectTransform == nil && have.SubjectTransform != nil:
 		differ("subject transform", have.SubjectTransform.Destination, "none")
+	case want.SubjectTransform != nil && have.SubjectTransform == nil:
+		differ("subject transform", "none", want.SubjectTransform.Destination)
 	}
 	return differences
-}
-
-func limitsDiffer(have, want jetstream.StreamConfig) bool {
-	return have.MaxAge != want.MaxAge || have.MaxBytes != want.MaxBytes ||
-		have.Replicas != want.Replicas || have.Duplicates != want.Duplicates
 }

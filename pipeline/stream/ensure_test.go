@@ -131,6 +131,12 @@ func TestEnsureRefusesAnotherShape(t *testing.T) {
 			if !errors.Is(err, stream.ErrConflict) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("Ensure = %v, want a conflict that names the %s", err, c.says)
 			}
+			for _, other := range []string{stream.Ticks, stream.Bars, stream.Signals, stream.Health, stream.Rejects} {
+				config(t, js, other) // health must be able to tell of it
+			}
+			if _, err := js.KeyValue(t.Context(), stream.LeasesBucket); err != nil {
+				t.Errorf("leases: %v", err)
+			}
 			if got := config(t, js, c.made.Name); strings.Join(got.Subjects, " ") != strings.Join(c.made.Subjects, " ") {
 				t.Errorf("subjects became %v", got.Subjects)
 			}
