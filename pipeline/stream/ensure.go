@@ -173,6 +173,9 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 			return fmt.Errorf("look up stream %s: %w", want.Name, jetstream.ErrStreamNotFound)
 		}
 	}
+	if have, err = addSubjects(ctx, js, have, want, log); err != nil {
+		return err
+	}
 	if differences := shapeDifferences(have.Config, want); len(differences) > 0 {
 		return fmt.Errorf("stream %s: %s: %w; delete or rename that stream, or point tickstream at another account",
 			want.Name, strings.Join(differences, "; "), ErrConflict)
@@ -192,6 +195,23 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 	log.Info("updated the limits of a stream", "stream", want.Name, "max_age", updated.MaxAge, "max_bytes", updated.MaxBytes,
 		"duplicate_window", updated.Duplicates, "replicas", updated.Replicas)
 	return nil
+}
+
+// addSubjects gives a stream that an earlier tickstream made the subjects that
+// this one adds. A stream with a subject of its own is left alone.
+func addSubjects(ctx context.Context, js jetstream.JetStream, have *jetstream.StreamInfo, want jetstream.StreamConfig, log *slog.Logger) (*jetstream.StreamInfo, error) {
+	own := slices.ContainsFunc(have.Config.Subjects, func(subject string) bool { return !slices.Contains(want.Subjects, subject) })
+	if own || len(have.Config.Subjects) == len(want.Subjects) || have.Config.Metadata[metadataManaged] != "true" {
+		return have, nil
+	}
+	updated := have.Config
+	updated.Subjects = want.Subjects
+	s, err := js.UpdateStream(ctx, updated)
+	if err != nil {
+		return nil, fmt.Errorf("add subjects to stream %s: %w", want.Name, err)
+	}
+	log.Info("added subjects to a stream", "stream", want.Name, "subjects", want.Subjects)
+	return s.CachedInfo(), nil
 }
 
 // createStream makes a stream, and takes back what the server made of it if

@@ -3,6 +3,7 @@ package stream_test
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -173,5 +174,21 @@ func TestConfigValidateNamesTheSetting(t *testing.T) {
 	}
 	if err := (stream.Config{}).Validate(); err != nil {
 		t.Errorf("the defaults: %v", err)
+	}
+}
+
+// A stream that an earlier tickstream made gets the subjects that are new.
+func TestEnsureAddsSubjectsToItsOwnStreams(t *testing.T) {
+	js := testbed.StartNATS(t).JetStream()
+	ensure(t, js, stream.Config{})
+	earlier := config(t, js, stream.Bars)
+	want := earlier.Subjects
+	earlier.Subjects = want[:1]
+	if _, err := js.UpdateStream(t.Context(), earlier); err != nil {
+		t.Fatal(err)
+	}
+	ensure(t, js, stream.Config{})
+	if got := config(t, js, stream.Bars).Subjects; !slices.Equal(got, want) {
+		t.Errorf("subjects are %v, want %v", got, want)
 	}
 }
