@@ -25,7 +25,7 @@ func benchmarkAppend(b *testing.B, durability Durability) {
 	if _, err := stream.Ensure(b.Context(), js, stream.Config{}, log); err != nil {
 		b.Fatal(err)
 	}
-	a := newAppender(js, stream.Ticks, durability, 10*time.Second, log)
+	a := newAppender(js, stream.Ticks, Config{Durability: durability, PublishTimeout: 10 * time.Second}, nil, log)
 	payload := make([]byte, 110)
 	batch := make([]*nats.Msg, 0, 1000)
 	b.ReportAllocs()

@@ -63,10 +63,10 @@ func NewIngress(cfg Config, client redis.UniversalClient, js jetstream.JetStream
 		i.source = newPubSub(client, cfg, i.reportGap, log)
 	}
 	prefix := cfg.Instance + "."
-	i.rejecter = newRejecter(newAppender(js, stream.Rejects, cfg.Durability, cfg.PublishTimeout, log), cfg.Channel, prefix, i.source.settle, log)
+	i.rejecter = newRejecter(newAppender(js, stream.Rejects, cfg, i.prepareStreams, log), cfg.Channel, prefix, i.source.settle, log)
 	i.publisher = &publisher{
 		cfg: cfg, queue: i.queue, decoder: decoder, rejecter: i.rejecter,
-		appender: newAppender(js, stream.Ticks, cfg.Durability, cfg.PublishTimeout, log),
+		appender: newAppender(js, stream.Ticks, cfg, i.prepareStreams, log),
 		settle:   i.source.settle, prefix: prefix,
 	}
 	return i, nil
@@ -107,17 +107,35 @@ func (i *Ingress) Run(ctx context.Context) error {
 // store makes sure of the streams, looks how long no bridge listened, and then
 // stores what is read.
 func (i *Ingress) store(ctx context.Context) error {
-	layout, err := stream.Await(ctx, i.js, i.streams, i.log)
-	if err != nil {
-		return fmt.Errorf("prepare streams: %w", err)
+	if err := i.prepareStreams(ctx); err != nil {
+		return err
 	}
-	i.publisher.partitions = layout.Partitions
 	if watermark, err := i.lastMark(ctx); err != nil {
 		i.log.Warn("cannot tell since when no bridge listened", "err", err)
 	} else if !watermark.IsZero() {
 		i.source.resume(watermark.Add(i.cfg.Lateness))
 	}
 	return i.publisher.run(ctx)
+}
+
+// prepareStreams waits for JetStream and makes what is missing there.
+func (i *Ingress) prepareStreams(ctx context.Context) error {
+	for {
+		if err := awaitConnection(ctx, i.js.Conn()); err != nil {
+			return err
+		}
+		connected, cancel := whileConnected(ctx, i.js.Conn())
+		layout, err := stream.Await(connected, i.js, i.streams, i.log)
+		lost := errors.Is(context.Cause(connected), errDisconnected)
+		cancel()
+		if err == nil {
+			i.publisher.partitions.Store(int64(layout.Partitions))
+			return nil
+		}
+		if !lost || ctx.Err() != nil {
+			return fmt.Errorf("prepare streams: %w", err)
+		}
+	}
 }
 
 // Report is what only the bridge knows, for its presence.

@@ -6,13 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/tick"
@@ -28,7 +25,7 @@ type publisher struct {
 	appender   *appender
 	rejecter   *rejecter
 	settle     func(context.Context, []message)
-	partitions int
+	partitions atomic.Int64
 	prefix     string // of message ids
 
 	next   uint64
@@ -53,6 +50,9 @@ func (p *publisher) run(ctx context.Context) error {
 		}
 		if err != nil {
 			return fmt.Errorf("take ticks to publish: %w", err)
+		}
+		if batch, err = p.withoutKept(ctx, batch); err != nil {
+			return err
 		}
 		msgs, kept = msgs[:0], kept[:0]
 		bytes := int64(0)
@@ -106,14 +106,8 @@ func (p *publisher) store(ctx context.Context, msgs []*nats.Msg, kept []message)
 	if len(msgs) == 0 {
 		return nil
 	}
-	msgs, err := p.withoutStored(ctx, msgs, kept)
-	if err != nil {
-		return err
-	}
-	if len(msgs) > 0 {
-		if err := p.appender.append(ctx, msgs); err != nil {
-			return fmt.Errorf("store ticks: %w", err)
-		}
+	if err := p.appender.append(ctx, msgs); err != nil {
+		return fmt.Errorf("store ticks: %w", err)
 	}
 	p.stored.Add(int64(len(kept)))
 	p.settle(ctx, kept)
@@ -123,7 +117,7 @@ func (p *publisher) store(ctx context.Context, msgs []*nats.Msg, kept []message)
 func (p *publisher) appendMarks(msgs []*nats.Msg, watermark time.Time) []*nats.Msg {
 	// A struct of a string and a time always encodes.
 	data, _ := json.Marshal(event.NewClockMark(watermark))
-	for partition := range p.partitions {
+	for partition := range int(p.partitions.Load()) {
 		msg := nats.NewMsg(stream.ClockSubject(partition))
 		msg.Data = data
 		p.next++
@@ -131,82 +125,4 @@ func (p *publisher) appendMarks(msgs []*nats.Msg, watermark time.Time) []*nats.M
 		msgs = append(msgs, msg)
 	}
 	return msgs
-}
-
-// redeliverySkew is how far the clocks of Redis and NATS may be apart.
-const redeliverySkew = time.Minute
-
-// withoutStored takes off msgs what an earlier life of the bridge stored
-// already: redelivered entries are looked up in TICKS from the time of the
-// oldest on, so that it does not matter how long ago that life ended.
-func (p *publisher) withoutStored(ctx context.Context, msgs []*nats.Msg, kept []message) ([]*nats.Msg, error) {
-	var oldest time.Time
-	for i := range kept {
-		if at := entryTime(kept[i].entryID); kept[i].redelivered && (oldest.IsZero() || at.Before(oldest)) {
-			oldest = at
-		}
-	}
-	if oldest.IsZero() {
-		return msgs, nil
-	}
-	wait := newBackoff()
-	for {
-		stored, err := p.appender.storedSince(ctx, oldest.Add(-redeliverySkew))
-		if err == nil {
-			return withoutIDs(msgs, stored), nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("look up redelivered entries: %w", errors.Join(ctx.Err(), err))
-		case <-time.After(wait.NextBackOff()):
-		}
-	}
-}
-
-// entryTime is the time in a Redis stream entry's id (milliseconds-sequence).
-func entryTime(id string) time.Time {
-	millis, _, _ := strings.Cut(id, "-")
-	ms, err := strconv.ParseInt(millis, 10, 64)
-	if err != nil {
-		return time.Unix(0, 0)
-	}
-	return time.UnixMilli(ms)
-}
-
-// storedSince returns the message ids stored in the stream at or after t.
-func (a *appender) storedSince(ctx context.Context, t time.Time) (map[string]bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	s, err := a.js.Stream(ctx, a.stream)
-	if err != nil {
-		return nil, fmt.Errorf("look up stream %s: %w", a.stream, err)
-	}
-	first, err := sequenceAt(ctx, a.js, a.stream, t)
-	if err != nil || first == 0 {
-		return nil, err
-	}
-	return readIDs(ctx, a.js, a.stream, first, s.CachedInfo().State)
-}
-
-// sequenceAt is the sequence of the first message stored at or after t; 0 if
-// there is none.
-func sequenceAt(ctx context.Context, js jetstream.JetStream, stream string, t time.Time) (uint64, error) {
-	found, err := jetstreamext.GetBatch(ctx, js, stream, 1, jetstreamext.GetBatchStartTime(t))
-	if err != nil {
-		return 0, fmt.Errorf("find the first message of %s since %v: %w", stream, t, err)
-	}
-	for msg, err := range found {
-		if errors.Is(err, jetstreamext.ErrNoMessages) {
-			break
-		}
-		if err != nil {
-			return 0, fmt.Errorf("find the first message of %s since %v: %w", stream, t, err)
-		}
-		return msg.Sequence, nil
-	}
-	// What ends early for want of time looks as if nothing were there.
-	if err := ctx.Err(); err != nil {
-		return 0, fmt.Errorf("find the first message of %s since %v: %w", stream, t, err)
-	}
-	return 0, nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/redis/go-redis/v9"
 	"github.com/tickstock/tickstream/bridge"
 	"github.com/tickstock/tickstream/pipeline/event"
@@ -162,5 +163,39 @@ func TestLostReplyKeepsTheOrder(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("stored %q", got)
+	}
+}
+
+// An entry that became a reject, but whose acknowledgement Redis never got, is
+// given out again to the same consumer's next life.
+func TestRedeliveredRejectsAreNotKeptTwice(t *testing.T) {
+	b := newStreamBed(t)
+	wire := testbed.NewWire()
+	r := b.startWith(b.cfg, b.redisOver(wire), b.nats.JetStream())
+	rejects, err := b.js.Stream(t.Context(), stream.Rejects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := rejects.CachedInfo().Config
+	cfg.Duplicates = duplicateWindow
+	if _, err := b.js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	wire.RefuseWrites("xack")
+	b.add("data", "no tick")
+	b.eventually("the reject", func() bool { return len(b.stored(stream.Rejects)) == 1 })
+	wire.SetDown(true)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually("the duplicate window to pass", func() bool {
+		ack, err := b.js.Publish(t.Context(), stream.RejectSubject("probe"), nil, jetstream.WithMsgID("probe"))
+		return err == nil && !ack.Duplicate && ack.Sequence > 2
+	})
+	before := len(b.stored(stream.Rejects))
+	b.start(b.cfg)
+	b.eventually("acknowledged", func() bool { return b.unacknowledged() == 0 })
+	if after := len(b.stored(stream.Rejects)); after != before {
+		t.Errorf("%d rejects after the redelivery, %d before", after, before)
 	}
 }
