@@ -29,6 +29,9 @@ type appender struct {
 	stream     string
 	durability Durability
 	timeout    time.Duration // of one batch, and of one request of a search
+	// admit waits until what was read in a term may be stored, or returns
+	// errYielded.
+	admit func(ctx context.Context, term int64) error
 	// restore makes the stream where it is gone.
 	restore func(context.Context) error
 	log     *slog.Logger
@@ -38,10 +41,10 @@ type appender struct {
 	waitSince atomic.Int64 // Unix ms since when a batch waits; 0 when none does
 }
 
-func newAppender(js jetstream.JetStream, stream string, cfg Config, restore func(context.Context) error, log *slog.Logger) *appender {
+func newAppender(js jetstream.JetStream, stream string, cfg Config, admit func(context.Context, int64) error, restore func(context.Context) error, log *slog.Logger) *appender {
 	return &appender{
 		js: js, stream: stream, durability: cfg.Durability, timeout: cfg.PublishTimeout,
-		restore: restore, log: log.With("stream", stream),
+		admit: admit, restore: restore, log: log.With("stream", stream),
 	}
 }
 
@@ -54,14 +57,18 @@ type delivery struct {
 	search *search // for these; nil until it is needed
 }
 
-// append stores all of msgs, each of which must carry a message id, or tries
-// until ctx ends. msgs is used up.
-func (a *appender) append(ctx context.Context, msgs []*nats.Msg) error {
+// append stores all of msgs, which were read in a term and each of which must
+// carry a message id, or tries until ctx ends or the term has ended without
+// them (errYielded). msgs is used up.
+func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg) error {
 	a.waitSince.Store(time.Now().UnixMilli())
 	defer a.waitSince.Store(0)
 	d := &delivery{msgs: msgs, began: time.Now()}
 	wait := newBackoff()
 	for attempt := 1; ; attempt++ {
+		if err := a.admit(ctx, term); err != nil {
+			return fmt.Errorf("append %d messages to %s: %w", len(d.msgs), a.stream, err)
+		}
 		err := a.attempt(ctx, d)
 		if err == nil {
 			if attempt > 4 {

@@ -19,77 +19,101 @@ import (
 // batch, stores it in TICKS and settles it with the source. No timer holds a
 // tick back: a batch is what came while the one before was under way.
 type publisher struct {
-	cfg        Config
-	queue      *queue
-	decoder    *tick.Decoder
-	appender   *appender
-	rejecter   *rejecter
-	settle     func(context.Context, []message)
+	cfg      Config
+	queue    *queue
+	decoder  *tick.Decoder
+	appender *appender
+	rejecter *rejecter
+	settle   func(context.Context, []message)
+	// admit waits until what was read in a term may be stored, or returns
+	// errYielded.
+	admit      func(ctx context.Context, term int64) error
 	partitions atomic.Int64
 	prefix     string // of message ids
 
 	next   uint64
 	stored atomic.Int64
-	held   atomic.Int64 // ticks taken and not yet stored
-	bytes  atomic.Int64 // of these
+	taken  batch
 }
 
-// run stores until the queue is closed and empty, or ctx ends.
+// batch is what the publisher works on; its memory is used again.
+type batch struct {
+	term int64
+	all  []message
+	msgs []*nats.Msg // to be stored: ticks and marks
+	kept []message   // the ticks among all
+	tick tick.Tick
+}
+
+// run stores until the queue is closed and empty, or ctx ends. What another
+// bridge took over it gives up.
 func (p *publisher) run(ctx context.Context) error {
-	var (
-		batch []message
-		msgs  []*nats.Msg
-		kept  []message
-		t     tick.Tick
-	)
+	b := &p.taken
 	for {
 		var err error
-		batch, err = p.queue.take(ctx, batch[:0], maxBatch)
+		b.all, err = p.queue.take(ctx, b.all[:0], maxBatch)
 		if errors.Is(err, errQueueClosed) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("take ticks to publish: %w", err)
 		}
-		if batch, err = p.withoutKept(ctx, batch); err != nil {
+		b.term = p.queue.handTerm()
+		err = p.handle(ctx, b)
+		if err != nil && !errors.Is(err, errYielded) {
 			return err
 		}
-		msgs, kept = msgs[:0], kept[:0]
-		bytes := int64(0)
-		for i := range batch {
-			m := &batch[i]
-			if m.isMark() {
-				msgs = p.appendMarks(msgs, m.watermark)
-				continue
-			}
-			msg, err := p.encode(ctx, m, &t)
-			if err != nil {
-				return fmt.Errorf("handle a tick: %w", err)
-			}
-			if msg != nil {
-				msgs, kept = append(msgs, msg), append(kept, *m)
-				bytes += m.size()
-			}
-		}
-		p.held.Store(int64(len(kept)))
-		p.bytes.Store(bytes)
-		if err := p.store(ctx, msgs, kept); err != nil {
-			return err
-		}
-		p.held.Store(0)
-		p.bytes.Store(0)
+		p.queue.release(err != nil)
+		clear(b.all)
+		clear(b.kept)
+		clear(b.msgs)
 	}
 }
 
+// handle stores the ticks and marks of a batch and rejects the rest.
+func (p *publisher) handle(ctx context.Context, b *batch) error {
+	if err := p.admit(ctx, b.term); err != nil {
+		return err
+	}
+	var err error
+	if b.all, err = p.withoutKept(ctx, b.all); err != nil {
+		return err
+	}
+	b.msgs, b.kept = b.msgs[:0], b.kept[:0]
+	for i := range b.all {
+		m := &b.all[i]
+		if m.isMark() {
+			b.msgs = p.appendMarks(b.msgs, m.watermark)
+			continue
+		}
+		msg, err := p.encode(ctx, b.term, m, &b.tick)
+		if err != nil {
+			return fmt.Errorf("handle a tick: %w", err)
+		}
+		if msg != nil {
+			b.msgs, b.kept = append(b.msgs, msg), append(b.kept, *m)
+		}
+	}
+	if len(b.msgs) == 0 {
+		return nil
+	}
+	if err := p.appender.append(ctx, b.term, b.msgs); err != nil {
+		return fmt.Errorf("store ticks: %w", err)
+	}
+	p.stored.Add(int64(len(b.kept)))
+	p.settle(ctx, b.kept)
+	return nil
+}
+
 // encode makes the message of a tick; nil for what is none, which it rejects.
-func (p *publisher) encode(ctx context.Context, m *message, t *tick.Tick) (*nats.Msg, error) {
+func (p *publisher) encode(ctx context.Context, term int64, m *message, t *tick.Tick) (*nats.Msg, error) {
 	if m.refused != "" {
-		return nil, p.rejecter.reject(ctx, *m, reasonFieldMissing, m.refused)
+		return nil, p.rejecter.reject(ctx, term, *m, reasonFieldMissing, m.refused)
 	}
 	payload := []byte(m.payload)
 	err := p.decoder.Decode(payload, m.receivedAt, t)
 	if refusal, ok := errors.AsType[*tick.Refusal](err); ok {
-		return nil, p.rejecter.reject(ctx, *m, string(refusal.Reason), refusal.Detail)
+		return nil, p.rejecter.reject(ctx, term, *m, string(refusal.Reason), refusal.Detail)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("decode: %w", err)
@@ -99,19 +123,6 @@ func (p *publisher) encode(ctx context.Context, m *message, t *tick.Tick) (*nats
 	p.next++
 	msg.Header.Set(nats.MsgIdHdr, messageID(p.prefix, *m, p.next))
 	return msg, nil
-}
-
-// store appends msgs and settles the ticks among them.
-func (p *publisher) store(ctx context.Context, msgs []*nats.Msg, kept []message) error {
-	if len(msgs) == 0 {
-		return nil
-	}
-	if err := p.appender.append(ctx, msgs); err != nil {
-		return fmt.Errorf("store ticks: %w", err)
-	}
-	p.stored.Add(int64(len(kept)))
-	p.settle(ctx, kept)
-	return nil
 }
 
 func (p *publisher) appendMarks(msgs []*nats.Msg, watermark time.Time) []*nats.Msg {

@@ -208,6 +208,14 @@ func (p *pubsub) reportDowntime(learn func()) {
 	}
 }
 
+// forget begins anew: until it is heard again, another bridge listened.
+func (p *pubsub) forget() {
+	p.lastSign.Store(0)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.began, p.earlierAt = time.Time{}, time.Time{}
+}
+
 // finish has nothing to tell a channel.
 func (p *pubsub) finish(context.Context) {}
 

@@ -243,4 +243,12 @@ func (s *redisStream) acknowledge(ctx context.Context) {
 // resume has nothing to do: a stream keeps what no bridge read.
 func (s *redisStream) resume(time.Time) {}
 
+// forget lets go of what was read: Redis gives it to the bridge that took over,
+// or to this one's next term.
+func (s *redisStream) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.held)
+}
+
 func (s *redisStream) finish(ctx context.Context) { s.acknowledge(ctx) }
