@@ -225,6 +225,9 @@ func TestRolesDoTheirWork(t *testing.T) {
 			"a gap":               func(ctx context.Context, c *client) error { return c.single(ctx, stream.HealthGap) },
 			"find what it stored": func(ctx context.Context, c *client) error { return c.direct(ctx, stream.Ticks) },
 			"find its rejects":    func(ctx context.Context, c *client) error { return c.direct(ctx, stream.Rejects) },
+			"ask the leaders": func(ctx context.Context, c *client) error {
+				return errors.Join(c.atLeader(ctx, stream.Ticks), c.atLeader(ctx, stream.Rejects))
+			},
 			"the last clock mark": func(ctx context.Context, c *client) error { return c.last(ctx, stream.Ticks, stream.ClockSubject(0)) },
 			"read ticks":          func(ctx context.Context, c *client) error { return c.ordered(ctx, stream.Ticks) },
 			"send signals out":    func(ctx context.Context, c *client) error { return c.durable(ctx, stream.Signals) },

@@ -16,7 +16,7 @@ import (
 type Config struct {
 	// Key names what is led, such as "health".
 	Key string
-	// Holder identifies this process among the candidates.
+	// Holder identifies this process among the candidates; no two may share it.
 	Holder string
 	// TTL is the bucket's: a holder that has not renewed for so long has lost
 	// the lease. At least 300 ms.
@@ -24,6 +24,10 @@ type Config struct {
 	// Wanted tells whether to campaign now; nil means always. It is not asked
 	// while the lease is held: lead gives a lease up by returning.
 	Wanted func() bool
+	// Refused is called by Run after each campaign that was not won, with who
+	// holds the lease, or "" where that cannot be told because NATS is away or
+	// the bucket is missing. Optional; it must not wait.
+	Refused func(holder string)
 }
 
 // Lease is a candidacy. [Lease.Run] is its whole life.
@@ -76,19 +80,40 @@ type tenure struct {
 }
 
 func (l *Lease) acquire(ctx context.Context) (*tenure, bool) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.TTL/2)
+	campaign, cancel := context.WithTimeout(ctx, l.cfg.TTL/2)
 	defer cancel()
+	held, holder := l.campaign(campaign)
+	if held == nil && ctx.Err() == nil && l.cfg.Refused != nil {
+		l.cfg.Refused(holder)
+	}
+	return held, held != nil
+}
+
+// campaign takes the lease, or tells who holds it where that can be told.
+func (l *Lease) campaign(ctx context.Context) (held *tenure, holder string) {
 	bucket, err := l.bucket(ctx)
 	if err != nil {
-		return nil, false
+		return nil, ""
 	}
 	asked := time.Now()
 	revision, err := bucket.Create(ctx, l.cfg.Key, []byte(l.cfg.Holder))
-	if err != nil {
-		// Held by another, or NATS is away: both mean to try again.
-		return nil, false
+	if err == nil {
+		return &tenure{bucket: bucket, revision: revision, renewed: asked}, ""
 	}
-	return &tenure{bucket: bucket, revision: revision, renewed: asked}, true
+	entry, err := bucket.Get(ctx, l.cfg.Key)
+	if err != nil {
+		return nil, ""
+	}
+	if holder := string(entry.Value()); holder != l.cfg.Holder {
+		return nil, holder
+	}
+	// Lost to an outage, and nobody took it since.
+	asked = time.Now()
+	revision, err = bucket.Update(ctx, l.cfg.Key, []byte(l.cfg.Holder), entry.Revision())
+	if err != nil {
+		return nil, ""
+	}
+	return &tenure{bucket: bucket, revision: revision, renewed: asked}, ""
 }
 
 // hold runs lead and renews until either ends. The tenure counts from when a
