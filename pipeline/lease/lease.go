@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -35,6 +36,9 @@ type Lease struct {
 	cfg    Config
 	bucket func(context.Context) (jetstream.KeyValue, error)
 	log    *slog.Logger
+
+	began time.Time
+	until atomic.Int64 // end of the tenure, as nanoseconds since began; 0 where there is none
 }
 
 // New makes a candidacy. The bucket is looked up at each campaign, so that it
@@ -46,7 +50,7 @@ func New(cfg Config, bucket func(context.Context) (jetstream.KeyValue, error), l
 	case cfg.TTL < 300*time.Millisecond:
 		return nil, fmt.Errorf("lease %s: TTL is %v: give at least 300ms", cfg.Key, cfg.TTL)
 	}
-	return &Lease{cfg: cfg, bucket: bucket, log: log}, nil
+	return &Lease{cfg: cfg, bucket: bucket, log: log, began: time.Now()}, nil
 }
 
 // Run campaigns until ctx ends. Whenever it holds the lease it runs lead, whose
@@ -70,6 +74,11 @@ func (l *Lease) Run(ctx context.Context, lead func(context.Context) error) error
 		}
 	}
 }
+
+// Held tells whether the lease is certainly held at this moment. A process that
+// was stopped for longer than the TTL learns it here before it learns it by the
+// end of lead's context.
+func (l *Lease) Held() bool { return int64(time.Since(l.began)) < l.until.Load() }
 
 // tenure is a lease that is held: its bucket, the revision of the last renewal
 // and when that renewal was asked for.
@@ -120,6 +129,8 @@ func (l *Lease) campaign(ctx context.Context) (held *tenure, holder string) {
 // renewal was asked for, so it ends here before it ends in the bucket.
 func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Context) error) error {
 	l.log.Debug("lease taken", "lease", l.cfg.Key, "holder", l.cfg.Holder)
+	l.extend(held)
+	defer l.until.Store(0)
 	leadCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan error, 1)
@@ -138,6 +149,7 @@ func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Contex
 			return err
 		case <-renew.C:
 			if l.renew(ctx, held) {
+				l.extend(held)
 				continue
 			}
 			l.log.Warn("lease lost", "lease", l.cfg.Key, "holder", l.cfg.Holder)
@@ -145,6 +157,10 @@ func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Contex
 			return <-done
 		}
 	}
+}
+
+func (l *Lease) extend(held *tenure) {
+	l.until.Store(int64(held.renewed.Add(l.cfg.TTL).Sub(l.began)))
 }
 
 // renew reports whether the lease is still held: refused means another has it,

@@ -44,6 +44,7 @@ type Report struct {
 	ReportedAt time.Time `json:"reported_at"`
 	Usage      Usage     `json:"usage"`
 	Bridge     *Bridge   `json:"bridge,omitempty"`
+	Egress     *Egress   `json:"egress,omitempty"` // of a bridge
 	Pipeline   *Pipeline `json:"pipeline,omitempty"`
 }
 
@@ -84,6 +85,24 @@ type Pipeline struct {
 	Signals         int64       `json:"signals"`          // stored
 	Rejected        int64       `json:"rejected"`         // ticks that were refused
 	PublishFailures int64       `json:"publish_failures"` // batches that had to be tried again
+}
+
+// Egress is what only the sender of results to Redis knows. Counters start with
+// its process.
+type Egress struct {
+	Active    bool               `json:"active"` // holds the lease
+	Channels  map[string]Channel `json:"channels"`
+	Pending   map[string]uint64  `json:"pending"`   // results that wait, by consumer
+	Failures  int64              `json:"failures"`  // round trips that had to be tried again
+	TooOld    int64              `json:"too_old"`   // results that were not sent for their age
+	Malformed int64              `json:"malformed"` // results that could not be read
+}
+
+// Channel is what went out on one Redis channel.
+type Channel struct {
+	Published int64 `json:"published"`
+	Receivers int64 `json:"receivers"` // of the last event
+	Unheard   int64 `json:"unheard"`   // events that nobody received
 }
 
 // Partition is how far a worker is in one partition.

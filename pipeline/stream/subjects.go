@@ -23,6 +23,9 @@ const (
 	ControlSessionStart = "tickstock.control.session.start"
 	ControlSessionStop  = "tickstock.control.session.stop"
 
+	// Persistence is outside every stream: the store confirms each batch there.
+	Persistence = "tickstock.persistence"
+
 	// AllTicks filters every stored tick and no clock mark.
 	AllTicks = "tickstock.ticks.*.*"
 	// AllClockMarks filters every clock mark.
@@ -111,6 +114,9 @@ func PatternToken(name string) string { return strings.ReplaceAll(name, " ", "_"
 func ProgressSubject(stream string, partition int) string {
 	return progressPrefix + strings.ToLower(stream) + "." + strconv.Itoa(partition)
 }
+
+// SignalsOf filters the signals of one kind.
+func SignalsOf(kind string) string { return signalPrefix + kind + ".*.*" }
 
 // RejectSubject is where refused input goes, by the reason of its refusal.
 func RejectSubject(reason string) string { return rejectPrefix + EncodeSymbol(reason) }
