@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/redis/go-redis/v9"
-	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/tick"
@@ -38,18 +36,8 @@ type Ingress struct {
 	surveyed int64
 }
 
-// termGap is a gap, and the term in which it was noticed.
-type termGap struct {
-	event.Gap
-	term int64
-}
-
 // errDrain comes from Run when JetStream did not take all in time.
 var errDrain = errors.New("stopped before all that was read was stored")
-
-// gapBacklog is how many gaps wait for JetStream at most; more in one outage
-// are logged and counted only.
-const gapBacklog = 1024
 
 // NewIngress makes an ingress. Streams that are missing are made as streams
 // says once JetStream answers; until then ticks wait in memory.
@@ -146,7 +134,7 @@ func (i *Ingress) Run(ctx context.Context) error {
 // read reads the source whenever it is this bridge's turn, until ctx ends.
 func (i *Ingress) read(ctx context.Context) error {
 	for {
-		term, err := i.turn.awaitTerm(ctx)
+		term, err := i.turn.awaitTerm(ctx, i.cfg.Source)
 		if err != nil {
 			return nil //nolint:nilerr // ctx has ended
 		}
@@ -157,38 +145,10 @@ func (i *Ingress) read(ctx context.Context) error {
 		if err != nil || ctx.Err() != nil {
 			return err //nolint:wrapcheck // it says what it did
 		}
-		dropped := i.queue.clear()
+		ticks, _ := i.outstanding()
+		i.queue.clear()
 		i.source.forget()
-		i.log.Warn("another bridge took over, giving up what was read and not stored", "ticks", dropped)
-	}
-}
-
-// outstanding is what was read and neither stored nor given up.
-func (i *Ingress) outstanding() (ticks, rejects int64) {
-	ticks, _, _ = i.queue.depth()
-	return ticks, i.rejecter.pending.Load()
-}
-
-// marksTimeout is how long a stop waits for the last clock marks, which cost
-// nothing but a gap that looks longer.
-const marksTimeout = time.Second
-
-// drain waits, after the reading has ended, until all is stored, nothing is left
-// that is worth the wait, or the drain timeout is over.
-func (i *Ingress) drain(stored <-chan struct{}) {
-	began := time.Now()
-	check := time.NewTicker(10 * time.Millisecond)
-	defer check.Stop()
-	for time.Since(began) < i.cfg.DrainTimeout {
-		ticks, rejects := i.outstanding()
-		if ticks+rejects == 0 && (!i.js.Conn().IsConnected() || time.Since(began) > marksTimeout) {
-			return
-		}
-		select {
-		case <-stored:
-			return
-		case <-check.C:
-		}
+		i.log.Warn("another bridge took over, giving up what was read and not stored", "ticks", ticks)
 	}
 }
 
@@ -212,6 +172,8 @@ func (i *Ingress) admit(ctx context.Context, term int64) error {
 
 // leases is the bucket of the lease, made again where somebody deleted it.
 func (i *Ingress) leases(ctx context.Context) (jetstream.KeyValue, error) {
+	ctx, cancel := whileConnected(ctx, i.js.Conn())
+	defer cancel()
 	bucket, err := i.js.KeyValue(ctx, stream.LeasesBucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) && i.prepared.Load() {
 		if _, err := stream.Ensure(ctx, i.js, i.streams, i.log); err != nil {
@@ -268,43 +230,4 @@ func (i *Ingress) Report() *presence.Bridge {
 		PublishFailures:  i.publisher.appender.retries.Load() + i.rejecter.appender.retries.Load(),
 		PublishBlockedMs: blocked.Milliseconds(),
 	}
-}
-
-// reportGap hands a gap over to be published; it never waits.
-func (i *Ingress) reportGap(from, to time.Time, reason string) {
-	i.log.Warn("subscription gap", "channel", i.cfg.Channel, "from", from.UTC(), "to", to.UTC(), "duration", to.Sub(from), "reason", reason)
-	select {
-	case i.gaps <- termGap{event.NewGap(i.cfg.Instance, i.cfg.Channel, from, to, reason), i.queue.currentTerm()}:
-	default:
-	}
-}
-
-// publishGaps publishes gaps until ctx ends; each waits for JetStream and for
-// the lease, because what another bridge read is no gap.
-func (i *Ingress) publishGaps(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case gap := <-i.gaps:
-			wait := newBackoff()
-			for i.turn.awaitLease(ctx, gap.term) == nil && i.publishGap(ctx, gap.Gap) != nil {
-				pause(ctx, i.js.Conn(), wait.NextBackOff())
-			}
-		}
-	}
-}
-
-func (i *Ingress) publishGap(ctx context.Context, gap event.Gap) error {
-	ctx, cancel := context.WithTimeout(ctx, i.cfg.PublishTimeout)
-	defer cancel()
-	data, err := json.Marshal(gap)
-	if err != nil {
-		return fmt.Errorf("encode gap: %w", err)
-	}
-	id := fmt.Sprintf("gap-%s-%d", gap.Instance, gap.From.UnixMilli())
-	if _, err := i.js.Publish(ctx, stream.HealthGap, data, jetstream.WithMsgID(id)); err != nil {
-		return fmt.Errorf("publish gap: %w", err)
-	}
-	return nil
 }

@@ -137,16 +137,13 @@ func (q *queue) currentTerm() int64 {
 	return q.term
 }
 
-// clear gives up all that waits, counts it as shed and returns how many ticks
-// that were.
-func (q *queue) clear() int64 {
+// clear gives up all that waits and counts it as shed.
+func (q *queue) clear() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	ticks := q.ticks
+	q.shed += q.ticks
 	q.chunks, q.head, q.count, q.bytes, q.ticks = nil, 0, 0, 0, 0
-	q.shed += ticks
 	signal(q.drained)
-	return ticks
 }
 
 // close lets take end once the queue is empty.

@@ -101,10 +101,11 @@ func (t *turn) now() (s standing, term int64, changed <-chan struct{}) {
 }
 
 // awaitTerm waits until this bridge may read, and returns the term's number.
-func (t *turn) awaitTerm(ctx context.Context) (term int64, err error) {
+// What a stream keeps can wait for the lease; what a channel says cannot.
+func (t *turn) awaitTerm(ctx context.Context, source SourceKind) (term int64, err error) {
 	for {
 		s, term, changed := t.now()
-		if s == alone || s == leading {
+		if s == leading || s == alone && source == PubSub {
 			return term, nil
 		}
 		select {
@@ -142,6 +143,9 @@ const leaseWarning = 10 * time.Second
 func (t *turn) awaitLease(ctx context.Context, term int64) error {
 	var warning <-chan time.Time
 	for {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("await the lease to store: %w", err)
+		}
 		s, now, changed := t.now()
 		switch {
 		case now != term:
@@ -155,7 +159,6 @@ func (t *turn) awaitLease(ctx context.Context, term int64) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("await the lease to store: %w", ctx.Err())
 		case <-warning:
 			t.log.Warn("cannot take the lease to store yet, keeping what was read")
 		case <-changed:

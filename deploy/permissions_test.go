@@ -142,7 +142,7 @@ func TestEachRoleAnnouncesItself(t *testing.T) {
 
 func TestEachRoleLeads(t *testing.T) {
 	s, _ := ensured(t)
-	for _, key := range []string{"bridge", "bridge.0", "pipeline", "pipeline.0", "health", "health.0"} {
+	for _, key := range []string{"bridge", "bridge.0", "bridge.ingress.0123456789abcdef", "pipeline", "pipeline.0", "health", "health.0"} {
 		t.Run(key, func(t *testing.T) {
 			role, _, _ := strings.Cut(key, ".")
 			led := make(chan string, 2)

@@ -15,7 +15,8 @@ import (
 
 const bridgeDescription = `Reads ticks from Redis and stores each in the TICKS stream exactly once, in the
 order of the source. What is no tick goes to REJECTS with its reason. Starts
-before or after Redis and NATS, and reconnects for ever. Run one at a time.`
+before or after Redis and NATS, and reconnects for ever. Of several on one source
+one reads; the others stand by and take over when it stops.`
 
 const categoryBridge = "Bridge"
 
