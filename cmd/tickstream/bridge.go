@@ -24,7 +24,7 @@ func bridgeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "bridge", Category: categoryRun, Usage: "Run the bridge: ticks from Redis into JetStream",
 		Description: bridgeDescription,
-		Flags:       flags(natsFlags(defaultNATSURL), redisFlags(defaultRedisURL), bridgeFlags(30*time.Second), streamFlags()),
+		Flags:       flags(natsFlags(defaultNATSURL), redisFlags(defaultRedisURL), bridgeFlags(30*time.Second), egressFlags(), streamFlags()),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			p, err := newProcess(cmd, presence.RoleBridge)
 			if err != nil {
@@ -56,8 +56,7 @@ func bridgeFlags(drain time.Duration) []cli.Flag {
 			Usage: "`SIZE` of memory for what was read and awaits JetStream, half of it for bytes fresh off a channel's socket; beyond it the oldest ticks are shed and counted"},
 		&cli.StringFlag{Name: "durability", Sources: env("durability"), Category: categoryBridge, Value: string(bridge.ProcessSafe),
 			Usage: "`PROMISE` of an acknowledged tick: process-safe, or power-safe for a server with sync_interval: always"},
-		&cli.DurationFlag{Name: "lateness", Sources: env("lateness"), Category: categoryBridge, Value: 2 * time.Second,
-			Usage: "how long after its event time a tick is still expected (`DURATION`)"},
+		latenessFlag(),
 		&cli.DurationFlag{Name: "max-future", Sources: env("max-future"), Category: categoryBridge, Value: time.Minute,
 			Usage: "how far ahead of the clock a tick may be (`DURATION`)"},
 		&cli.DurationFlag{Name: "drain-timeout", Sources: env("drain-timeout"), Category: categoryBridge, Value: drain,
@@ -95,8 +94,12 @@ func (p *process) bridgeRolesWith(cmd *cli.Command, streams stream.Config) ([]ro
 	if err != nil {
 		return nil, fmt.Errorf("make the bridge: %w", err)
 	}
-	present := p.announce(presence.RoleBridge, func(r *presence.Report) { r.Bridge = ingress.Report() })
-	return []role{{"bridge", func(ctx context.Context) error {
+	results, done, err := p.newEgress(cmd)
+	if err != nil {
+		return nil, err
+	}
+	present := p.announce(presence.RoleBridge, func(r *presence.Report) { r.Bridge, r.Egress = ingress.Report(), results.Report() })
+	return []role{egressRole(results, done), {"bridge", func(ctx context.Context) error {
 		defer func() { _ = source.Close() }() // its subscription has ended
 		return whilePresent(ctx, present, ingress.Run)
 	}}}, nil

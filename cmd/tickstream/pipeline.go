@@ -42,8 +42,8 @@ func pipelineCommand() *cli.Command {
 
 // latenessFlag is --lateness, which bridge and pipeline must agree on.
 func latenessFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "lateness", Sources: env("lateness"), Category: categoryPipeline, Value: 2 * time.Second,
-		Usage: "how long after its event time a tick is still expected (`DURATION`)"}
+	return &cli.DurationFlag{Name: "lateness", Sources: env("lateness"), Category: categoryStreams, Value: 2 * time.Second,
+		Usage: "how long after its event time a tick is still expected, the same for bridge and pipeline (`DURATION`)"}
 }
 
 func pipelineFlags() []cli.Flag {
@@ -140,7 +140,7 @@ func workerConfigOf(cmd *cli.Command, instance string) (worker.Config, error) {
 		CheckpointInterval: cmd.Duration("checkpoint-interval"),
 	}
 	if err := cfg.Validate(); err != nil {
-		return worker.Config{}, usageErrorf("%w (flags of the same names; see %s --help)", err, cmd.FullName())
+		return worker.Config{}, explainSettings(cmd, err)
 	}
 	return cfg, nil
 }

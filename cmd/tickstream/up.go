@@ -42,7 +42,7 @@ func upCommand() *cli.Command {
 				&cli.FloatFlag{Name: "rate", Sources: env("sim", "rate"), Value: 60,
 					Usage: "ticks a second of the synthetic feed (`RATE`); up --sim 5000 says the same"},
 			},
-			natsFlags(""), redisFlags(""), healthFlags(), bridgeFlags(upDrainTimeout), pipelineFlags(), streamFlags(),
+			natsFlags(""), redisFlags(""), healthFlags(), bridgeFlags(upDrainTimeout), egressFlags(), pipelineFlags(), streamFlags(),
 		),
 		Action: runUp,
 	}

@@ -9,6 +9,17 @@ const (
 	SessionStopped = "session_stopped.json"
 	Health         = "health.json"
 	CriticalAlert  = "critical_alert.json"
+
+	Bar       = "bar.json"
+	Indicator = "indicator.json"
+	Pattern   = "pattern.json"
+	Alert     = "alert.json"
+
+	StreamingPattern   = "streaming_pattern.json"
+	StreamingIndicator = "streaming_indicator.json"
+	IndicatorAlert     = "indicator_alert.json"
+	Persistence        = "persistence.json"
+	Error              = "error.json"
 )
 
 // FS holds one JSON Schema (draft 2020-12) an event.
