@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,6 +88,13 @@ func (s *Store) lead(ctx context.Context) error {
 	defer s.meter.writing(false)
 	if !s.chooseBarTables(ctx) {
 		return nil
+	}
+	// AppV2 asks for tables that have no row yet. One that does not fit is told
+	// of when there is a row for it.
+	for _, name := range append(slices.Sorted(maps.Values(s.barTables)), "intraday_patterns", "intraday_indicators", "streaming_health_metrics", "streaming_sessions") {
+		if _, err := s.table(ctx, name); err != nil {
+			s.meter.failed(name, err)
+		}
 	}
 	group := errgroup.Group{}
 	for _, f := range s.flows() {
