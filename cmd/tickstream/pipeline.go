@@ -28,7 +28,7 @@ func pipelineCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runRoles(ctx, p.pipelineRoles(streams))
+			return p.run(ctx, p.pipelineRoles(streams))
 		},
 	}
 }
