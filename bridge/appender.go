@@ -13,82 +13,128 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
+// errDuplicate comes where a message of a batch is one that the server remembers.
+var errDuplicate = errors.New("the server has seen a message of the batch before")
+
 // appender appends batches to one stream, in order and exactly once, through
 // lost acknowledgements, reconnects and outages of any length.
 //
 // One batch is under way at a time, of a kind in which a message that is lost
 // ends the batch: nothing behind it is stored, so order holds over reconnects.
-// Whenever the outcome of a batch is unknown, the appender reads the stream
-// from where its last acknowledged batch ended and looks for the batch's
-// message ids there, so it depends on the duplicate window only for a copy that
-// the server has not yet looked at.
+// Whenever the outcome of a batch is unknown, the appender looks in the stream
+// for the batch's message ids behind its last acknowledged batch, so it depends
+// on the duplicate window only for a copy that the server has not yet looked at.
 type appender struct {
 	js         jetstream.JetStream
 	stream     string
 	durability Durability
-	timeout    time.Duration
-	log        *slog.Logger
+	timeout    time.Duration // of one batch, and of one request of a search
+	// admit waits until what was read in a term may be stored, or returns
+	// errYielded.
+	admit func(ctx context.Context, term int64) error
+	// restore makes the stream where it is gone.
+	restore func(context.Context) error
+	log     *slog.Logger
 
-	looked    bool   // whether lastSeq is known
-	lastSeq   uint64 // all that is later may be ours
-	retries   atomic.Int64
+	last      place        // of what was acknowledged last; all of a batch is behind it
+	retries   atomic.Int64 // batches that had to be tried again
 	waitSince atomic.Int64 // Unix ms since when a batch waits; 0 when none does
 }
 
-func newAppender(js jetstream.JetStream, stream string, durability Durability, timeout time.Duration, log *slog.Logger) *appender {
-	return &appender{js: js, stream: stream, durability: durability, timeout: timeout, log: log.With("stream", stream)}
+func newAppender(js jetstream.JetStream, stream string, cfg Config, admit func(context.Context, int64) error, restore func(context.Context) error, log *slog.Logger) *appender {
+	return &appender{
+		js: js, stream: stream, durability: cfg.Durability, timeout: cfg.PublishTimeout,
+		admit: admit, restore: restore, log: log.With("stream", stream),
+	}
 }
 
-// append stores all of msgs, each of which must carry a message id, or tries
-// until ctx ends. msgs is used up.
-func (a *appender) append(ctx context.Context, msgs []*nats.Msg) error {
+// delivery is a batch on its way.
+type delivery struct {
+	msgs  []*nats.Msg // not stored yet, as far as is known
+	began time.Time
+	// unsure: some may be stored without our knowing.
+	unsure bool
+	search *search // for these; nil until it is needed
+}
+
+// append stores all of msgs, which were read in a term and each of which must
+// carry a message id, or tries until ctx ends or the term has ended without
+// them (errYielded). msgs is used up.
+func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg) error {
 	a.waitSince.Store(time.Now().UnixMilli())
 	defer a.waitSince.Store(0)
+	d := &delivery{msgs: msgs, began: time.Now()}
 	wait := newBackoff()
-	wait.MaxInterval = time.Second // the connection waits longer by itself
-	uncertain := !a.looked
-	for attempt := 0; ; attempt++ {
-		if attempt > 0 {
-			a.retries.Add(1)
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("append %d messages to %s: %w", len(msgs), a.stream, ctx.Err())
-			case <-time.After(wait.NextBackOff()):
-			}
+	for attempt := 1; ; attempt++ {
+		if err := a.admit(ctx, term); err != nil {
+			return fmt.Errorf("append %d messages to %s: %w", len(d.msgs), a.stream, err)
 		}
-		err := a.attempt(ctx, &msgs, uncertain)
+		err := a.attempt(ctx, d)
 		if err == nil {
-			if attempt > 3 {
-				a.log.Info("publishing again", "attempts", attempt+1)
+			if attempt > 4 {
+				a.log.Info("publishing again", "attempts", attempt)
 			}
 			return nil
 		}
-		uncertain = true
-		a.log.Debug("publish failed, trying again", "attempts", attempt+1, "messages", len(msgs), "err", err)
-		if attempt == 3 || attempt > 3 && attempt%20 == 0 {
-			a.log.Warn("cannot publish, keeping what was read", "attempts", attempt+1, "err", err)
+		a.log.Debug("publish failed, trying again", "attempts", attempt, "messages", len(d.msgs), "err", err)
+		if attempt == 4 || attempt%64 == 0 {
+			a.log.Warn("cannot publish, keeping what was read", "attempts", attempt, "err", err)
+		}
+		if gone(err) {
+			if err := a.restore(ctx); err != nil && ctx.Err() == nil {
+				a.log.Warn("cannot make the stream again, keeping what was read", "err", err)
+			}
+		}
+		a.retries.Add(1)
+		pause(ctx, a.js.Conn(), wait.NextBackOff())
+		if ctx.Err() != nil {
+			return fmt.Errorf("append %d messages to %s: %w", len(d.msgs), a.stream, ctx.Err())
 		}
 	}
 }
 
-// attempt tries once. With uncertain it first takes off msgs what the stream
-// already holds.
-func (a *appender) attempt(ctx context.Context, msgs *[]*nats.Msg, uncertain bool) error {
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+// gone tells whether err is what a stream gives that is not there.
+func gone(err error) bool {
+	return errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders)
+}
+
+// attempt tries once. What is unsure it first looks for in the stream.
+func (a *appender) attempt(ctx context.Context, d *delivery) error {
+	ctx, cancel := whileConnected(ctx, a.js.Conn())
 	defer cancel()
-	if uncertain {
-		missing, err := a.reconcile(ctx, *msgs)
+	if a.last.created.IsZero() {
+		// Nothing was published yet, so nothing of ours is in it.
+		info, err := streamInfo(ctx, a.js, a.stream, a.timeout)
 		if err != nil {
 			return err
 		}
-		*msgs = missing
+		a.last = place{created: info.Created, seq: info.State.LastSeq}
 	}
-	for len(*msgs) > 0 {
-		if err := a.publishSome(ctx, msgs); err != nil {
+	if d.unsure {
+		if d.search == nil {
+			d.search = newSearch(a.js, a.stream, a.timeout, d.began, a.last, messageIDs(d.msgs))
+		}
+		if err := d.search.run(ctx); err != nil {
+			return err
+		}
+		a.last = place{created: d.search.created, seq: d.search.next - 1}
+		d.msgs = d.search.withoutFound(d.msgs)
+	}
+	for len(d.msgs) > 0 {
+		if err := a.publishSome(ctx, d); err != nil {
+			d.unsure = true
 			return err
 		}
 	}
 	return nil
+}
+
+func messageIDs(msgs []*nats.Msg) []string {
+	ids := make([]string, len(msgs))
+	for i, msg := range msgs {
+		ids[i] = msg.Header.Get(nats.MsgIdHdr)
+	}
+	return ids
 }
 
 const (
@@ -102,84 +148,67 @@ const (
 	maxBatchBytes = 4 << 20
 )
 
-// flow lets a fast batch have 4,000 messages on the way.
-var flow = jetstreamext.FastPublishFlowControl{Flow: 200, MaxOutstandingAcks: 20}
-
-// publishSome publishes the first of msgs as one batch and takes off what is
-// acknowledged.
-func (a *appender) publishSome(ctx context.Context, msgs *[]*nats.Msg) error {
+// publishSome publishes the first of what is on its way as one batch and takes
+// off what is acknowledged.
+func (a *appender) publishSome(ctx context.Context, d *delivery) error {
 	limit := maxBatch
 	if a.durability == PowerSafe {
 		limit = maxAtomicBatch
 	}
 	n, bytes := 0, 0
-	for n < min(len(*msgs), limit) && (n == 0 || bytes+len((*msgs)[n].Data) <= maxBatchBytes) {
-		bytes += len((*msgs)[n].Data)
+	for n < min(len(d.msgs), limit) && (n == 0 || bytes+len(d.msgs[n].Data) <= maxBatchBytes) {
+		bytes += len(d.msgs[n].Data)
 		n++
 	}
 	if n == 1 {
-		return a.publishEach(ctx, msgs, n)
+		return a.publishEach(ctx, d, n)
 	}
-	publish := a.publishFast
+	publish := publishFast
 	if a.durability == PowerSafe {
 		publish = a.publishAtomic
 	}
-	ack, err := publish(ctx, (*msgs)[:n])
-	if isCode(err, jetstreamext.JSErrCodeBatchPublishDuplicateMsgID) {
+	batchCtx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	seq, err := publish(batchCtx, a.js.Conn(), d.msgs[:n])
+	if errors.Is(err, errDuplicate) || isCode(err, jetstreamext.JSErrCodeBatchPublishDuplicateMsgID) {
 		// A copy of some of these got in since we looked: one by one, then.
-		return a.publishEach(ctx, msgs, n)
+		return a.publishEach(ctx, d, n)
 	}
 	if err != nil {
 		return fmt.Errorf("publish batch: %w", err)
 	}
-	a.lastSeq = max(a.lastSeq, ack.Sequence) // 0 where all were there already
-	*msgs = (*msgs)[n:]
+	if seq != 0 { // as where all were there already
+		a.last.seq, a.last.id = seq, d.msgs[n-1].Header.Get(nats.MsgIdHdr)
+	}
+	d.msgs = d.msgs[n:]
 	return nil
 }
 
 // publishAtomic stores all or nothing; the server writes through to the disk
 // once for all.
-func (a *appender) publishAtomic(ctx context.Context, msgs []*nats.Msg) (*jetstreamext.BatchAck, error) {
-	return jetstreamext.PublishMsgBatch(ctx, a.js, msgs, jetstreamext.BatchFlowControl{}) //nolint:wrapcheck // by the caller
+func (a *appender) publishAtomic(ctx context.Context, _ *nats.Conn, msgs []*nats.Msg) (uint64, error) {
+	ack, err := jetstreamext.PublishMsgBatch(ctx, a.js, msgs, jetstreamext.BatchFlowControl{})
+	if err != nil {
+		return 0, err //nolint:wrapcheck // by the caller
+	}
+	return ack.Sequence, nil
 }
 
-// publishFast stores as they come; the server ends the batch at a gap.
-func (a *appender) publishFast(ctx context.Context, msgs []*nats.Msg) (*jetstreamext.BatchAck, error) {
-	control := flow
-	control.AckTimeout = a.timeout
-	batch, err := jetstreamext.NewFastPublisher(a.js, control)
-	if err != nil {
-		return nil, fmt.Errorf("begin: %w", err)
-	}
-	last := len(msgs) - 1
-	for _, msg := range msgs[:last] {
-		if _, err := batch.AddMsg(msg); err != nil {
-			return nil, fmt.Errorf("add: %w", err)
-		}
-	}
-	ack, err := batch.CommitMsg(ctx, msgs[last])
-	if err != nil {
-		return nil, fmt.Errorf("commit: %w", err)
-	}
-	if ack.BatchSize != uint64(len(msgs)) {
-		return nil, fmt.Errorf("commit: server counts %d of %d messages", ack.BatchSize, len(msgs))
-	}
-	return ack, nil
-}
-
-// publishEach publishes the first n of msgs in turn, and takes each off once it
-// is acknowledged.
-func (a *appender) publishEach(ctx context.Context, msgs *[]*nats.Msg, n int) error {
+// publishEach publishes the first n of what is on its way in turn, and takes
+// each off once it is acknowledged.
+func (a *appender) publishEach(ctx context.Context, d *delivery, n int) error {
 	for range n {
-		if err := a.publishOne(ctx, (*msgs)[0]); err != nil {
+		if err := a.publishOne(ctx, d.msgs[0]); err != nil {
 			return err
 		}
-		*msgs = (*msgs)[1:]
+		d.msgs = d.msgs[1:]
 	}
 	return nil
 }
 
 func (a *appender) publishOne(ctx context.Context, msg *nats.Msg) error {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
 	for _, header := range []string{jetstreamext.BatchIDHeader, jetstreamext.BatchSeqHeader, jetstreamext.BatchCommitHeader} {
 		msg.Header.Del(header)
 	}
@@ -189,72 +218,9 @@ func (a *appender) publishOne(ctx context.Context, msg *nats.Msg) error {
 		return fmt.Errorf("publish: %w", err)
 	}
 	if !ack.Duplicate {
-		a.lastSeq = ack.Sequence
+		a.last.seq, a.last.id = ack.Sequence, msg.Header.Get(nats.MsgIdHdr)
 	}
 	return nil
-}
-
-// reconcile returns those of msgs that are not in the stream. It reads all
-// that the stream's leader says was stored after our last acknowledgement.
-func (a *appender) reconcile(ctx context.Context, msgs []*nats.Msg) ([]*nats.Msg, error) {
-	stream, err := a.js.Stream(ctx, a.stream)
-	if err != nil {
-		return nil, fmt.Errorf("look up stream %s: %w", a.stream, err)
-	}
-	state := stream.CachedInfo().State
-	if !a.looked {
-		// Nothing was published yet, so nothing of ours is in it.
-		a.looked, a.lastSeq = true, state.LastSeq
-		return msgs, nil
-	}
-	if state.LastSeq < a.lastSeq {
-		// The stream was made anew and counts from the beginning.
-		a.lastSeq = 0
-	}
-	stored, err := readIDs(ctx, a.js, a.stream, a.lastSeq+1, state)
-	if err != nil {
-		return nil, err
-	}
-	return withoutIDs(msgs, stored), nil
-}
-
-// readIDs returns the message ids in a stream from sequence from to the end
-// that state gives. Direct reads may come from a replica that is behind, so
-// what is missing at the end is read again.
-func readIDs(ctx context.Context, js jetstream.JetStream, stream string, from uint64, state jetstream.StreamState) (map[string]bool, error) {
-	ids := make(map[string]bool)
-	next := max(from, state.FirstSeq)
-	for next <= state.LastSeq && state.Msgs > 0 {
-		batch, err := jetstreamext.GetBatch(ctx, js, stream, 1000, jetstreamext.GetBatchSeq(next))
-		if err != nil {
-			return nil, fmt.Errorf("read %s from sequence %d: %w", stream, next, err)
-		}
-		read := false
-		for msg, err := range batch {
-			if errors.Is(err, jetstreamext.ErrNoMessages) {
-				break
-			}
-			if err != nil {
-				return nil, fmt.Errorf("read %s from sequence %d: %w", stream, next, err)
-			}
-			ids[msg.Header.Get(nats.MsgIdHdr)] = true
-			next, read = msg.Sequence+1, true
-		}
-		if !read {
-			return nil, fmt.Errorf("read %s from sequence %d to %d: nothing there yet", stream, next, state.LastSeq)
-		}
-	}
-	return ids, nil
-}
-
-func withoutIDs(msgs []*nats.Msg, stored map[string]bool) []*nats.Msg {
-	missing := msgs[:0:0]
-	for _, msg := range msgs {
-		if !stored[msg.Header.Get(nats.MsgIdHdr)] {
-			missing = append(missing, msg)
-		}
-	}
-	return missing
 }
 
 func isCode(err error, code jetstream.ErrorCode) bool {

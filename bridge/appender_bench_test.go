@@ -25,7 +25,7 @@ func benchmarkAppend(b *testing.B, durability Durability) {
 	if _, err := stream.Ensure(b.Context(), js, stream.Config{}, log); err != nil {
 		b.Fatal(err)
 	}
-	a := newAppender(js, stream.Ticks, durability, 10*time.Second, log)
+	a := newAppender(js, stream.Ticks, Config{Durability: durability, PublishTimeout: 10 * time.Second}, always, nil, log)
 	payload := make([]byte, 110)
 	batch := make([]*nats.Msg, 0, 1000)
 	b.ReportAllocs()
@@ -35,7 +35,7 @@ func benchmarkAppend(b *testing.B, durability Durability) {
 		msg.Data = payload
 		msg.Header.Set(nats.MsgIdHdr, "b."+strconv.Itoa(i))
 		if batch = append(batch, msg); len(batch) == cap(batch) || i == b.N-1 {
-			if err := a.append(b.Context(), batch); err != nil {
+			if err := a.append(b.Context(), 0, batch); err != nil {
 				b.Fatal(err)
 			}
 			batch = batch[:0]

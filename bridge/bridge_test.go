@@ -44,7 +44,20 @@ func (b *bed) start(cfg bridge.Config) *run {
 	return b.startWith(cfg, b.redis.Client(), b.nats.JetStream())
 }
 
+// startWith starts a bridge and waits until it reads and its streams are there.
 func (b *bed) startWith(cfg bridge.Config, client redis.UniversalClient, js jetstream.JetStream) *run {
+	b.Helper()
+	r := b.launch(cfg, client, js)
+	b.eventually("subscribed", func() bool { return r.report().Subscribed })
+	b.eventually("streams", func() bool {
+		_, err := b.js.KeyValue(b.Context(), stream.CheckpointsBucket) // the last to be made
+		return err == nil
+	})
+	return r
+}
+
+// launch starts a bridge and waits for nothing.
+func (b *bed) launch(cfg bridge.Config, client redis.UniversalClient, js jetstream.JetStream) *run {
 	b.Helper()
 	log := slog.New(slog.NewTextHandler(b.Output(), nil))
 	ingress, err := bridge.NewIngress(cfg, client, js, stream.Config{}, log)
@@ -64,11 +77,6 @@ func (b *bed) startWith(cfg bridge.Config, client redis.UniversalClient, js jets
 		if !stopped {
 			_ = r.stop() // the test is over; its own checks were made
 		}
-	})
-	b.eventually("subscribed", func() bool { return ingress.Report().Subscribed })
-	b.eventually("streams", func() bool {
-		_, err := b.js.KeyValue(b.Context(), stream.CheckpointsBucket) // the last to be made
-		return err == nil
 	})
 	return r
 }

@@ -58,7 +58,8 @@ type Config struct {
 	Limits tick.Limits
 	// MaxQueueBytes bounds the ticks in memory that await JetStream. Beyond
 	// it a channel's oldest are shed and counted, and a stream is read no
-	// further. Defaults to 512 MiB.
+	// further. What [ReadAhead] may hold and up to 32 MiB of refused input
+	// come on top. Defaults to 512 MiB.
 	MaxQueueBytes int64
 	// Durability is what an acknowledged tick survives. Defaults to ProcessSafe.
 	Durability Durability

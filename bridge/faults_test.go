@@ -156,3 +156,19 @@ func (b *bed) letDuplicateWindowPass() {
 	publish()
 	b.eventually("the duplicate window to pass", publish)
 }
+
+// Somebody deletes TICKS: it is made again, and goes on with what comes.
+func TestDeletedStreamIsMadeAgain(t *testing.T) {
+	inEachDurability(t, func(t *testing.T, b *bed) {
+		r := b.start(b.cfg)
+		b.publish(tickOf("AAPL", 1))
+		b.eventually("stored", func() bool { return r.report().Stored == 1 })
+		if err := b.js.DeleteStream(t.Context(), stream.Ticks); err != nil {
+			t.Fatal(err)
+		}
+		payloads, want := traffic(2000)
+		b.publish(payloads...)
+		b.eventually("stored in the new stream", func() bool { return r.report().Stored == int64(len(payloads))+1 })
+		b.expectTicks(want)
+	})
+}

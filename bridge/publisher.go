@@ -6,13 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/tick"
@@ -22,74 +19,101 @@ import (
 // batch, stores it in TICKS and settles it with the source. No timer holds a
 // tick back: a batch is what came while the one before was under way.
 type publisher struct {
-	cfg        Config
-	queue      *queue
-	decoder    *tick.Decoder
-	appender   *appender
-	rejecter   *rejecter
-	settle     func(context.Context, []message)
-	partitions int
+	cfg      Config
+	queue    *queue
+	decoder  *tick.Decoder
+	appender *appender
+	rejecter *rejecter
+	settle   func(context.Context, []message)
+	// admit waits until what was read in a term may be stored, or returns
+	// errYielded.
+	admit      func(ctx context.Context, term int64) error
+	partitions atomic.Int64
 	prefix     string // of message ids
 
 	next   uint64
 	stored atomic.Int64
-	held   atomic.Int64 // ticks taken and not yet stored
-	bytes  atomic.Int64 // of these
+	taken  batch
 }
 
-// run stores until the queue is closed and empty, or ctx ends.
+// batch is what the publisher works on; its memory is used again.
+type batch struct {
+	term int64
+	all  []message
+	msgs []*nats.Msg // to be stored: ticks and marks
+	kept []message   // the ticks among all
+	tick tick.Tick
+}
+
+// run stores until the queue is closed and empty, or ctx ends. What another
+// bridge took over it gives up.
 func (p *publisher) run(ctx context.Context) error {
-	var (
-		batch []message
-		msgs  []*nats.Msg
-		kept  []message
-		t     tick.Tick
-	)
+	b := &p.taken
 	for {
 		var err error
-		batch, err = p.queue.take(ctx, batch[:0], maxBatch)
+		b.all, err = p.queue.take(ctx, b.all[:0], maxBatch)
 		if errors.Is(err, errQueueClosed) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("take ticks to publish: %w", err)
 		}
-		msgs, kept = msgs[:0], kept[:0]
-		bytes := int64(0)
-		for i := range batch {
-			m := &batch[i]
-			if m.isMark() {
-				msgs = p.appendMarks(msgs, m.watermark)
-				continue
-			}
-			msg, err := p.encode(ctx, m, &t)
-			if err != nil {
-				return fmt.Errorf("handle a tick: %w", err)
-			}
-			if msg != nil {
-				msgs, kept = append(msgs, msg), append(kept, *m)
-				bytes += m.size()
-			}
-		}
-		p.held.Store(int64(len(kept)))
-		p.bytes.Store(bytes)
-		if err := p.store(ctx, msgs, kept); err != nil {
+		b.term = p.queue.handTerm()
+		err = p.handle(ctx, b)
+		if err != nil && !errors.Is(err, errYielded) {
 			return err
 		}
-		p.held.Store(0)
-		p.bytes.Store(0)
+		p.queue.release(err != nil)
+		clear(b.all)
+		clear(b.kept)
+		clear(b.msgs)
 	}
 }
 
+// handle stores the ticks and marks of a batch and rejects the rest.
+func (p *publisher) handle(ctx context.Context, b *batch) error {
+	if err := p.admit(ctx, b.term); err != nil {
+		return err
+	}
+	var err error
+	if b.all, err = p.withoutKept(ctx, b.all); err != nil {
+		return err
+	}
+	b.msgs, b.kept = b.msgs[:0], b.kept[:0]
+	for i := range b.all {
+		m := &b.all[i]
+		if m.isMark() {
+			b.msgs = p.appendMarks(b.msgs, m.watermark)
+			continue
+		}
+		msg, err := p.encode(ctx, b.term, m, &b.tick)
+		if err != nil {
+			return fmt.Errorf("handle a tick: %w", err)
+		}
+		if msg != nil {
+			b.msgs, b.kept = append(b.msgs, msg), append(b.kept, *m)
+		}
+	}
+	if len(b.msgs) == 0 {
+		return nil
+	}
+	if err := p.appender.append(ctx, b.term, b.msgs); err != nil {
+		return fmt.Errorf("store ticks: %w", err)
+	}
+	p.stored.Add(int64(len(b.kept)))
+	p.settle(ctx, b.kept)
+	return nil
+}
+
 // encode makes the message of a tick; nil for what is none, which it rejects.
-func (p *publisher) encode(ctx context.Context, m *message, t *tick.Tick) (*nats.Msg, error) {
+func (p *publisher) encode(ctx context.Context, term int64, m *message, t *tick.Tick) (*nats.Msg, error) {
 	if m.refused != "" {
-		return nil, p.rejecter.reject(ctx, *m, reasonFieldMissing, m.refused)
+		return nil, p.rejecter.reject(ctx, term, *m, reasonFieldMissing, m.refused)
 	}
 	payload := []byte(m.payload)
 	err := p.decoder.Decode(payload, m.receivedAt, t)
 	if refusal, ok := errors.AsType[*tick.Refusal](err); ok {
-		return nil, p.rejecter.reject(ctx, *m, string(refusal.Reason), refusal.Detail)
+		return nil, p.rejecter.reject(ctx, term, *m, string(refusal.Reason), refusal.Detail)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("decode: %w", err)
@@ -101,29 +125,10 @@ func (p *publisher) encode(ctx context.Context, m *message, t *tick.Tick) (*nats
 	return msg, nil
 }
 
-// store appends msgs and settles the ticks among them.
-func (p *publisher) store(ctx context.Context, msgs []*nats.Msg, kept []message) error {
-	if len(msgs) == 0 {
-		return nil
-	}
-	msgs, err := p.withoutStored(ctx, msgs, kept)
-	if err != nil {
-		return err
-	}
-	if len(msgs) > 0 {
-		if err := p.appender.append(ctx, msgs); err != nil {
-			return fmt.Errorf("store ticks: %w", err)
-		}
-	}
-	p.stored.Add(int64(len(kept)))
-	p.settle(ctx, kept)
-	return nil
-}
-
 func (p *publisher) appendMarks(msgs []*nats.Msg, watermark time.Time) []*nats.Msg {
 	// A struct of a string and a time always encodes.
 	data, _ := json.Marshal(event.NewClockMark(watermark))
-	for partition := range p.partitions {
+	for partition := range int(p.partitions.Load()) {
 		msg := nats.NewMsg(stream.ClockSubject(partition))
 		msg.Data = data
 		p.next++
@@ -131,82 +136,4 @@ func (p *publisher) appendMarks(msgs []*nats.Msg, watermark time.Time) []*nats.M
 		msgs = append(msgs, msg)
 	}
 	return msgs
-}
-
-// redeliverySkew is how far the clocks of Redis and NATS may be apart.
-const redeliverySkew = time.Minute
-
-// withoutStored takes off msgs what an earlier life of the bridge stored
-// already: redelivered entries are looked up in TICKS from the time of the
-// oldest on, so that it does not matter how long ago that life ended.
-func (p *publisher) withoutStored(ctx context.Context, msgs []*nats.Msg, kept []message) ([]*nats.Msg, error) {
-	var oldest time.Time
-	for i := range kept {
-		if at := entryTime(kept[i].entryID); kept[i].redelivered && (oldest.IsZero() || at.Before(oldest)) {
-			oldest = at
-		}
-	}
-	if oldest.IsZero() {
-		return msgs, nil
-	}
-	wait := newBackoff()
-	for {
-		stored, err := p.appender.storedSince(ctx, oldest.Add(-redeliverySkew))
-		if err == nil {
-			return withoutIDs(msgs, stored), nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("look up redelivered entries: %w", errors.Join(ctx.Err(), err))
-		case <-time.After(wait.NextBackOff()):
-		}
-	}
-}
-
-// entryTime is the time in a Redis stream entry's id (milliseconds-sequence).
-func entryTime(id string) time.Time {
-	millis, _, _ := strings.Cut(id, "-")
-	ms, err := strconv.ParseInt(millis, 10, 64)
-	if err != nil {
-		return time.Unix(0, 0)
-	}
-	return time.UnixMilli(ms)
-}
-
-// storedSince returns the message ids stored in the stream at or after t.
-func (a *appender) storedSince(ctx context.Context, t time.Time) (map[string]bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	s, err := a.js.Stream(ctx, a.stream)
-	if err != nil {
-		return nil, fmt.Errorf("look up stream %s: %w", a.stream, err)
-	}
-	first, err := sequenceAt(ctx, a.js, a.stream, t)
-	if err != nil || first == 0 {
-		return nil, err
-	}
-	return readIDs(ctx, a.js, a.stream, first, s.CachedInfo().State)
-}
-
-// sequenceAt is the sequence of the first message stored at or after t; 0 if
-// there is none.
-func sequenceAt(ctx context.Context, js jetstream.JetStream, stream string, t time.Time) (uint64, error) {
-	found, err := jetstreamext.GetBatch(ctx, js, stream, 1, jetstreamext.GetBatchStartTime(t))
-	if err != nil {
-		return 0, fmt.Errorf("find the first message of %s since %v: %w", stream, t, err)
-	}
-	for msg, err := range found {
-		if errors.Is(err, jetstreamext.ErrNoMessages) {
-			break
-		}
-		if err != nil {
-			return 0, fmt.Errorf("find the first message of %s since %v: %w", stream, t, err)
-		}
-		return msg.Sequence, nil
-	}
-	// What ends early for want of time looks as if nothing were there.
-	if err := ctx.Err(); err != nil {
-		return 0, fmt.Errorf("find the first message of %s since %v: %w", stream, t, err)
-	}
-	return 0, nil
 }

@@ -28,6 +28,7 @@ type pubsub struct {
 	reportGap gapReporter
 	log       *slog.Logger
 
+	dials    *dials
 	lastSign atomic.Int64 // Unix ns of the last message or pong
 
 	mu        sync.Mutex
@@ -38,7 +39,7 @@ type pubsub struct {
 var _ source = (*pubsub)(nil)
 
 func newPubSub(client redis.UniversalClient, cfg Config, reportGap gapReporter, log *slog.Logger) *pubsub {
-	return &pubsub{client: client, cfg: cfg, reportGap: reportGap, log: log}
+	return &pubsub{client: client, cfg: cfg, reportGap: reportGap, log: log, dials: watchDials(client)}
 }
 
 // run subscribes, and subscribes again whenever the subscription ends.
@@ -75,6 +76,11 @@ func (p *pubsub) listen(ctx context.Context, into *queue, lost error, connected 
 		p.reportGap(time.Unix(0, before), now, gapReason(lost))
 	} else {
 		p.reportDowntime(func() { p.began = now })
+	}
+	// What was read ahead is parsed long after it came; a gap begins when
+	// nothing came any more.
+	if ahead := p.dials.latest.Load(); ahead != nil {
+		defer func() { p.lastSign.Store(ahead.heardAt().UnixNano()) }()
 	}
 	p.begin()
 	connected()
@@ -144,27 +150,44 @@ func (p *pubsub) keepAlive(ctx context.Context, sub *redis.PubSub, closed <-chan
 }
 
 // unsubscribe asks Redis to end, and waits until the reader has come to the
-// answer or half the drain timeout is over.
+// answer, Redis counts as gone, or half the drain timeout is over.
 func (p *pubsub) unsubscribe(ctx context.Context, sub *redis.PubSub, closed <-chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.DrainTimeout/2)
 	defer cancel()
 	if err := sub.Unsubscribe(ctx, p.cfg.Channel); err != nil {
 		return
 	}
-	select {
-	case <-closed:
-	case <-ctx.Done():
+	asked := time.Now()
+	check := time.NewTicker(pingInterval / 10)
+	defer check.Stop()
+	for {
+		select {
+		case <-closed:
+			return
+		case <-ctx.Done():
+			return
+		case now := <-check.C:
+			sign := time.Unix(0, p.lastSign.Load())
+			if sign.Before(asked) {
+				sign = asked
+			}
+			if now.Sub(sign) > p.cfg.SilenceTimeout {
+				return
+			}
+		}
 	}
 }
 
 // settle has nothing to tell a channel.
 func (p *pubsub) settle(context.Context, []message) {}
 
-// newBackoff waits 50 ms at first and 5 s at most, with jitter.
+// newBackoff waits 50 ms at first and 250 to 500 ms at most, with jitter: an
+// outage costs hardly more than it lasts.
 func newBackoff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval = 50 * time.Millisecond
-	b.MaxInterval = 5 * time.Second
+	b.MaxInterval = 375 * time.Millisecond
+	b.RandomizationFactor = 1.0 / 3
 	return b
 }
 
@@ -183,6 +206,14 @@ func (p *pubsub) reportDowntime(learn func()) {
 	if !from.IsZero() && to.After(from) {
 		p.reportGap(from, to, "no bridge was running")
 	}
+}
+
+// forget begins anew: until it is heard again, another bridge listened.
+func (p *pubsub) forget() {
+	p.lastSign.Store(0)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.began, p.earlierAt = time.Time{}, time.Time{}
 }
 
 // finish has nothing to tell a channel.

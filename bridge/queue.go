@@ -23,9 +23,17 @@ type queue struct {
 	count    int64
 	ticks    int64
 	shed     int64
+	term     int64 // in which is read what is put
+	inHand   hand
 	closed   bool
 	filled   chan struct{} // a message came, or the queue closed
 	drained  chan struct{} // room came
+}
+
+// hand is what was taken and is not released yet.
+type hand struct {
+	term         int64
+	ticks, bytes int64
 }
 
 func newQueue(maxBytes int64) *queue {
@@ -71,8 +79,14 @@ func (q *queue) putWait(ctx context.Context, m message) error {
 func (q *queue) take(ctx context.Context, batch []message, limit int) ([]message, error) {
 	for {
 		q.mu.Lock()
+		q.inHand.term = q.term
 		for q.count > 0 && len(batch) < limit {
-			batch = append(batch, q.pop())
+			m := q.pop()
+			if !m.isMark() {
+				q.inHand.ticks++
+				q.inHand.bytes += m.size()
+			}
+			batch = append(batch, m)
 		}
 		closed := q.closed
 		q.mu.Unlock()
@@ -91,6 +105,47 @@ func (q *queue) take(ctx context.Context, batch []message, limit int) ([]message
 	}
 }
 
+// handTerm is the term in which was read what was taken last.
+func (q *queue) handTerm() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.inHand.term
+}
+
+// release tells that what was taken is stored or rejected; where it is given up
+// it counts as shed.
+func (q *queue) release(givenUp bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if givenUp {
+		q.shed += q.inHand.ticks
+	}
+	q.inHand.ticks, q.inHand.bytes = 0, 0
+}
+
+// begin numbers the term of what is put from now on.
+func (q *queue) begin(term int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.term = term
+}
+
+// currentTerm is the term that begin was given last.
+func (q *queue) currentTerm() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.term
+}
+
+// clear gives up all that waits and counts it as shed.
+func (q *queue) clear() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.shed += q.ticks
+	q.chunks, q.head, q.count, q.bytes, q.ticks = nil, 0, 0, 0, 0
+	signal(q.drained)
+}
+
 // close lets take end once the queue is empty.
 func (q *queue) close() {
 	q.mu.Lock()
@@ -99,11 +154,12 @@ func (q *queue) close() {
 	signal(q.filled)
 }
 
-// depth is how many ticks wait, their bytes, and how many were shed so far.
+// depth is how many ticks wait or were taken and not released, their bytes, and
+// how many were shed so far.
 func (q *queue) depth() (ticks, bytes, shed int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.ticks, q.bytes, q.shed
+	return q.ticks + q.inHand.ticks, q.bytes + q.inHand.bytes, q.shed
 }
 
 func (q *queue) push(m message) {

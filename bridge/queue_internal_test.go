@@ -37,6 +37,10 @@ func TestQueueKeepsOrderOverManyChunks(t *testing.T) {
 	for next < n {
 		take(1000)
 	}
+	if ticks, _, _ := q.depth(); ticks == 0 {
+		t.Error("what was taken and not released is not counted")
+	}
+	q.release(false)
 	if ticks, bytes, shed := q.depth(); ticks != 0 || bytes != 0 || shed != 0 {
 		t.Errorf("depth = %d, %d bytes, %d shed; want empty", ticks, bytes, shed)
 	}

@@ -8,12 +8,20 @@ import (
 	"time"
 )
 
-const readAheadChunk = 256 << 10
+const (
+	readAheadChunk = 256 << 10
+	// lastBytesWait is how long a connection that cannot be written is read on.
+	lastBytesWait = 100 * time.Millisecond
+)
 
 // ReadAhead takes what comes off conn at once into memory, up to limit bytes,
 // whether anybody reads it or not. Redis disconnects a subscriber that leaves
 // more than its output buffer lying; taking bytes costs so little that even a
 // burst at Redis's full speed finds the socket empty.
+//
+// What was taken outlives the connection: the reader gets all of it before the
+// error that ended the connection, and a failing write is not reported to the
+// writer, who would close the connection on it, but ends the reading.
 //
 // One goroutine belongs to the connection and ends when it is closed or fails.
 func ReadAhead(conn net.Conn, limit int) net.Conn {
@@ -31,7 +39,9 @@ type readAhead struct {
 	held     int
 	spare    []byte
 	err      error // of the connection, once it has failed
+	writeErr error // of the first write that failed
 	deadline time.Time
+	lastRead time.Time // when bytes last came
 
 	ready  chan struct{} // bytes or an error came
 	room   chan struct{} // bytes were taken
@@ -61,10 +71,14 @@ func (r *readAhead) pump() {
 		n, err := r.Conn.Read(chunk)
 		r.mu.Lock()
 		if n > 0 {
+			r.lastRead = time.Now()
 			r.append(chunk[:n])
 		}
 		if err != nil {
 			r.err = err
+			if r.writeErr != nil {
+				r.err = r.writeErr
+			}
 		}
 		r.mu.Unlock()
 		signal(r.ready)
@@ -142,6 +156,38 @@ func (r *readAhead) wait(deadline time.Time) error {
 	case <-expired:
 		return os.ErrDeadlineExceeded
 	}
+}
+
+// Write never fails on a connection that the other side ended: reads do, behind
+// what was taken.
+func (r *readAhead) Write(b []byte) (int, error) {
+	select {
+	case <-r.closed:
+		return 0, net.ErrClosed
+	default:
+	}
+	r.mu.Lock()
+	failed := r.writeErr != nil
+	r.mu.Unlock()
+	if failed {
+		return len(b), nil
+	}
+	if _, err := r.Conn.Write(b); err != nil {
+		r.mu.Lock()
+		r.writeErr = err
+		r.mu.Unlock()
+		// A deadline that cannot be set is that of a closed connection, whose
+		// reads have ended already.
+		_ = r.Conn.SetReadDeadline(time.Now().Add(lastBytesWait))
+	}
+	return len(b), nil
+}
+
+// heardAt is when bytes last came off the connection, read by anyone or not.
+func (r *readAhead) heardAt() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lastRead
 }
 
 // SetReadDeadline holds for the reads that begin after it.

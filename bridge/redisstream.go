@@ -30,6 +30,7 @@ type redisStream struct {
 	client redis.UniversalClient
 	cfg    Config
 	log    *slog.Logger
+	dials  *dials
 
 	mu      sync.Mutex
 	held    map[string]bool // entries read and not yet acknowledged to Redis
@@ -39,7 +40,7 @@ type redisStream struct {
 var _ source = (*redisStream)(nil)
 
 func newRedisStream(client redis.UniversalClient, cfg Config, log *slog.Logger) *redisStream {
-	return &redisStream{client: client, cfg: cfg, log: log, held: make(map[string]bool)}
+	return &redisStream{client: client, cfg: cfg, log: log, dials: watchDials(client), held: make(map[string]bool)}
 }
 
 // run reads, and begins again whenever Redis was away.
@@ -56,6 +57,9 @@ func (s *redisStream) read(ctx context.Context, into *queue, connected func()) e
 	if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
 		return fmt.Errorf("join group %s of %s: %w", s.cfg.Group, s.cfg.Channel, err)
 	}
+	// A connection that is replaced may have taken a reply with it, and what
+	// Redis gave out in it comes before all that is new.
+	changes := s.dials.changes.Load()
 	if err := s.readOwn(ctx, into); err != nil {
 		return err
 	}
@@ -66,6 +70,12 @@ func (s *redisStream) read(ctx context.Context, into *queue, connected func()) e
 	marks := newMarkSchedule(s.cfg.MarkInterval, s.cfg.Lateness)
 	var claimed time.Time
 	for {
+		if now := s.dials.changes.Load(); now != changes {
+			if err := s.readOwn(ctx, into); err != nil {
+				return err
+			}
+			changes = now
+		}
 		if time.Since(claimed) > claimInterval {
 			if err := s.claim(ctx, into); err != nil {
 				return err
@@ -76,6 +86,9 @@ func (s *redisStream) read(ctx context.Context, into *queue, connected func()) e
 		entries, err := s.readGroup(ctx, ">", min(readBlock, marks.untilNext(asked)))
 		if err != nil {
 			return err
+		}
+		if s.dials.changes.Load() != changes {
+			continue // these are its own now, and it reads them in their order
 		}
 		if err := s.hand(ctx, into, entries, false); err != nil {
 			return err
@@ -229,5 +242,13 @@ func (s *redisStream) acknowledge(ctx context.Context) {
 
 // resume has nothing to do: a stream keeps what no bridge read.
 func (s *redisStream) resume(time.Time) {}
+
+// forget lets go of what was read: Redis gives it to the bridge that took over,
+// or to this one's next term.
+func (s *redisStream) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.held)
+}
 
 func (s *redisStream) finish(ctx context.Context) { s.acknowledge(ctx) }

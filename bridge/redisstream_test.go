@@ -1,8 +1,14 @@
 package bridge_test
 
 import (
+	"bytes"
+	"io"
+	"net"
+	"slices"
+	"sync/atomic"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/redis/go-redis/v9"
 	"github.com/tickstock/tickstream/bridge"
 	"github.com/tickstock/tickstream/pipeline/event"
@@ -115,4 +121,81 @@ func TestEntryWithoutItsFieldIsRefused(t *testing.T) {
 		t.Errorf("reason = %q (%s)", reason, reject.Data())
 	}
 	b.eventually("acknowledged", func() bool { return b.unacknowledged() == 0 })
+}
+
+// losing closes a connection instead of giving a reply that holds word, once.
+type losing struct {
+	net.Conn
+	word  []byte
+	armed *atomic.Bool
+}
+
+func (c losing) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if bytes.Contains(b[:n], c.word) && c.armed.Swap(false) {
+		_ = c.Conn.Close() // the loss is the point
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+// go-redis repeats a read by itself, and Redis has given the entries of the
+// lost reply out already.
+func TestLostReplyKeepsTheOrder(t *testing.T) {
+	b := newStreamBed(t)
+	var armed atomic.Bool
+	client, _ := b.redisThrough(func(c net.Conn) net.Conn { return losing{c, []byte("LOSE-ME"), &armed} })
+	r := b.startWith(b.cfg, client, b.nats.JetStream())
+	entry := func(source string) string {
+		return `{"symbol":"A","price":1,"timestamp":1728300000,"source":"` + source + `"}`
+	}
+	want := []string{entry("1"), entry("2-LOSE-ME"), entry("3"), entry("4")}
+	b.add("data", want[0])
+	b.eventually("the first stored", func() bool { return r.report().Stored == 1 })
+	armed.Store(true)
+	b.add("data", want[1])
+	b.eventually("a reply lost", func() bool { return !armed.Load() })
+	b.add("data", want[2:]...)
+	b.eventually("all stored", func() bool { return r.report().Stored == 4 })
+	var got []string
+	for _, msg := range b.stored(stream.Ticks, stream.TickFilter("A")) {
+		got = append(got, string(msg.Data()))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("stored %q", got)
+	}
+}
+
+// An entry that became a reject, but whose acknowledgement Redis never got, is
+// given out again to the same consumer's next life.
+func TestRedeliveredRejectsAreNotKeptTwice(t *testing.T) {
+	b := newStreamBed(t)
+	wire := testbed.NewWire()
+	r := b.startWith(b.cfg, b.redisOver(wire), b.nats.JetStream())
+	rejects, err := b.js.Stream(t.Context(), stream.Rejects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := rejects.CachedInfo().Config
+	cfg.Duplicates = duplicateWindow
+	if _, err := b.js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	wire.RefuseWrites("xack")
+	b.add("data", "no tick")
+	b.eventually("the reject", func() bool { return len(b.stored(stream.Rejects)) == 1 })
+	wire.SetDown(true)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually("the duplicate window to pass", func() bool {
+		ack, err := b.js.Publish(t.Context(), stream.RejectSubject("probe"), nil, jetstream.WithMsgID("probe"))
+		return err == nil && !ack.Duplicate && ack.Sequence > 2
+	})
+	before := len(b.stored(stream.Rejects))
+	b.start(b.cfg)
+	b.eventually("acknowledged", func() bool { return b.unacknowledged() == 0 })
+	if after := len(b.stored(stream.Rejects)); after != before {
+		t.Errorf("%d rejects after the redelivery, %d before", after, before)
+	}
 }

@@ -2,19 +2,21 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"strconv"
 	"strings"
 	"sync"
-
+	"sync/atomic"
 	"time"
 	"unicode"
 
 	"github.com/nats-io/nats.go"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -22,6 +24,8 @@ const (
 	maxRejectBytes = 64 << 10
 	// rejectBatchBytes keeps a batch of large rejects below the server's limits.
 	rejectBatchBytes = 4 << 20
+	// rejectQueueBytes bounds what waits for REJECTS in memory.
+	rejectQueueBytes = 32 << 20
 	rejectLogEvery   = 10 * time.Second
 	// reasonFieldMissing: an entry of a Redis stream without a payload field.
 	reasonFieldMissing = "field_missing"
@@ -30,6 +34,8 @@ const (
 // refusal is a message that is no tick, and why.
 type refusal struct {
 	message
+	term   int64
+	size   int // of the whole payload
 	reason string
 	detail string
 }
@@ -44,6 +50,8 @@ type rejecter struct {
 	log      *slog.Logger
 
 	waiting chan refusal
+	room    *semaphore.Weighted // bytes of the queue
+	pending atomic.Int64        // refused and neither stored nor given up
 	next    uint64
 
 	mu      sync.Mutex
@@ -52,23 +60,32 @@ type rejecter struct {
 	quieted map[string]int64
 }
 
-// rejectBacklog bounds what waits for REJECTS in memory.
+// rejectBacklog bounds how many wait for REJECTS.
 const rejectBacklog = 10_000
 
 func newRejecter(a *appender, origin, prefix string, settle func(context.Context, []message), log *slog.Logger) *rejecter {
 	return &rejecter{
 		appender: a, settle: settle, origin: origin, prefix: prefix, log: log,
-		waiting: make(chan refusal, rejectBacklog),
-		counts:  make(map[string]int64), logged: make(map[string]time.Time), quieted: make(map[string]int64),
+		waiting: make(chan refusal, rejectBacklog), room: semaphore.NewWeighted(rejectQueueBytes),
+		counts: make(map[string]int64), logged: make(map[string]time.Time), quieted: make(map[string]int64),
 	}
 }
 
 // reject takes one refused message; it waits when the backlog is full, for a
 // refused message is as much to be kept as a tick.
-func (r *rejecter) reject(ctx context.Context, m message, reason, detail string) error {
+func (r *rejecter) reject(ctx context.Context, term int64, m message, reason, detail string) error {
 	r.count(reason, detail, m)
+	refused := refusal{message: m, term: term, size: len(m.payload), reason: reason, detail: detail}
+	if refused.size > maxRejectBytes {
+		// A part of a string would hold on to the whole.
+		refused.payload = strings.Clone(m.payload[:maxRejectBytes])
+	}
+	r.pending.Add(1)
+	if err := r.room.Acquire(ctx, refused.message.size()); err != nil {
+		return fmt.Errorf("keep a reject: %w", err)
+	}
 	select {
-	case r.waiting <- refusal{message: m, reason: reason, detail: detail}:
+	case r.waiting <- refused:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("keep a reject: %w", ctx.Err())
@@ -138,7 +155,7 @@ func (r *rejecter) collect(ctx context.Context) (batch []refusal, more bool) {
 				return batch, false
 			}
 			batch = append(batch, next)
-			bytes += min(len(next.payload), maxRejectBytes)
+			bytes += len(next.payload)
 		default:
 			return batch, true
 		}
@@ -146,30 +163,42 @@ func (r *rejecter) collect(ctx context.Context) (batch []refusal, more bool) {
 	return batch, true
 }
 
+// store stores a batch, all of one term but for what was read before another
+// bridge took over, which is given up.
 func (r *rejecter) store(ctx context.Context, batch []refusal) error {
-	msgs := make([]*nats.Msg, len(batch))
-	kept := make([]message, len(batch))
+	term := batch[len(batch)-1].term
+	var msgs []*nats.Msg
+	var kept []message
+	var bytes int64
 	for i := range batch {
-		msgs[i], kept[i] = r.encode(batch[i]), batch[i].message
+		bytes += batch[i].message.size()
+		if batch[i].term == term {
+			msgs, kept = append(msgs, r.encode(batch[i])), append(kept, batch[i].message)
+		}
 	}
-	if err := r.appender.append(ctx, msgs); err != nil {
+	err := r.appender.append(ctx, term, msgs)
+	if err != nil && !errors.Is(err, errYielded) {
 		return fmt.Errorf("store %d rejects: %w", len(batch), err)
 	}
-	r.settle(ctx, kept)
+	r.room.Release(bytes)
+	r.pending.Add(-int64(len(batch)))
+	if err == nil {
+		r.settle(ctx, kept)
+	}
 	return nil
 }
 
 func (r *rejecter) encode(refused refusal) *nats.Msg {
 	msg := nats.NewMsg(stream.RejectSubject(refused.reason))
-	msg.Data = []byte(refused.payload[:min(len(refused.payload), maxRejectBytes)])
+	msg.Data = []byte(refused.payload)
 	r.next++
 	msg.Header.Set(nats.MsgIdHdr, messageID(r.prefix, refused.message, r.next))
 	msg.Header.Set(event.HeaderRejectReason, refused.reason)
 	msg.Header.Set(event.HeaderRejectDetail, headerText(refused.detail))
 	msg.Header.Set(event.HeaderRejectSource, headerText(r.origin))
 	msg.Header.Set(event.HeaderRejectReceivedAt, refused.receivedAt.UTC().Format(time.RFC3339Nano))
-	if len(refused.payload) > maxRejectBytes {
-		msg.Header.Set(event.HeaderRejectSize, strconv.Itoa(len(refused.payload)))
+	if refused.size > len(refused.payload) {
+		msg.Header.Set(event.HeaderRejectSize, strconv.Itoa(refused.size))
 	}
 	return msg
 }

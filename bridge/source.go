@@ -17,6 +17,9 @@ type source interface {
 	settle(ctx context.Context, kept []message)
 	// resume tells that an earlier bridge listened until then.
 	resume(until time.Time)
+	// forget tells, between two runs, that another bridge took over what was
+	// read and not settled.
+	forget()
 	// finish tells the source, once run has ended, that nothing more comes.
 	finish(ctx context.Context)
 	// state is what the source knows of its connection.

@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/tickstock/tickstream/bridge"
-	"github.com/tickstock/tickstream/pipeline"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
+	"github.com/tickstock/tickstream/pipeline/worker"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -23,16 +23,24 @@ func TestPartsRun(t *testing.T) {
 	if err != nil {
 		t.Fatalf("make ingress: %v", err)
 	}
-	meter := pipeline.NewMeter(consumer.js, quiet)
+	work, err := worker.New(worker.Config{Instance: "two"}, consumer.js, quiet)
+	if err != nil {
+		t.Fatalf("make the pipeline: %v", err)
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return bridge.Run(ctx) }) // both end with stop
-	group.Go(func() error { return meter.Run(ctx) })
+	group.Go(func() error {
+		layout, err := stream.Await(ctx, consumer.js, stream.Config{}, quiet)
+		if err != nil {
+			return fmt.Errorf("prepare streams: %w", err)
+		}
+		return work.Run(ctx, layout.Partitions)
+	})
 
 	client := redis.Client()
-	testbed.Eventually(t, 10*time.Second, "the bridge subscribes and the pipeline consumes", func(ctx context.Context) bool {
-		_, err := consumer.js.Consumer(ctx, stream.Ticks, pipeline.MeterConsumer)
-		return err == nil && bridge.Report().Subscribed
+	testbed.Eventually(t, 10*time.Second, "the bridge subscribes and the pipeline consumes", func(context.Context) bool {
+		return len(work.Report().Partitions) == stream.DefaultPartitions && bridge.Report().Subscribed
 	})
 	for _, payload := range []string{
 		fmt.Sprintf(`{"type":"market_tick","symbol":"BRK.B","price":400.5,"volume":10,"timestamp":%d,"source":"test"}`, time.Now().Unix()),
@@ -44,8 +52,9 @@ func TestPartsRun(t *testing.T) {
 	}
 	testbed.Eventually(t, 10*time.Second, "the tick and the reject are stored and consumed", func(ctx context.Context) bool {
 		rejects, err := ingress.js.Stream(ctx, stream.Rejects)
-		return err == nil && rejects.CachedInfo().State.Msgs == 1 && bridge.Report().Stored == 1 && meter.Report().Consumed == 1
+		return err == nil && rejects.CachedInfo().State.Msgs == 1 && bridge.Report().Stored == 1
 	})
+	testbed.Eventually(t, 10*time.Second, "the tick is taken in", func(context.Context) bool { return work.Report().Consumed > 1 })
 	stop()
 	if err := group.Wait(); err != nil {
 		t.Errorf("run: %v", err)

@@ -12,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
-	"github.com/tickstock/tickstream/pipeline"
 	"github.com/tickstock/tickstream/pipeline/lease"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
@@ -143,7 +142,7 @@ func TestEachRoleAnnouncesItself(t *testing.T) {
 
 func TestEachRoleLeads(t *testing.T) {
 	s, _ := ensured(t)
-	for _, key := range []string{"bridge", "bridge.0", "pipeline", "pipeline.0", "health", "health.0"} {
+	for _, key := range []string{"bridge", "bridge.0", "bridge.ingress.0123456789abcdef", "pipeline", "pipeline.0", "health", "health.0"} {
 		t.Run(key, func(t *testing.T) {
 			role, _, _ := strings.Cut(key, ".")
 			led := make(chan string, 2)
@@ -226,6 +225,9 @@ func TestRolesDoTheirWork(t *testing.T) {
 			"a gap":               func(ctx context.Context, c *client) error { return c.single(ctx, stream.HealthGap) },
 			"find what it stored": func(ctx context.Context, c *client) error { return c.direct(ctx, stream.Ticks) },
 			"find its rejects":    func(ctx context.Context, c *client) error { return c.direct(ctx, stream.Rejects) },
+			"ask the leaders": func(ctx context.Context, c *client) error {
+				return errors.Join(c.atLeader(ctx, stream.Ticks), c.atLeader(ctx, stream.Rejects))
+			},
 			"the last clock mark": func(ctx context.Context, c *client) error { return c.last(ctx, stream.Ticks, stream.ClockSubject(0)) },
 			"read ticks":          func(ctx context.Context, c *client) error { return c.ordered(ctx, stream.Ticks) },
 			"send signals out":    func(ctx context.Context, c *client) error { return c.durable(ctx, stream.Signals) },
@@ -305,6 +307,7 @@ func TestRolesDoNoOtherWork(t *testing.T) {
 		presence.RoleBridge: {
 			stream.BarSubject("1min", "AAPL"), stream.SignalSubject("alert", "RSI", "AAPL"),
 			stream.HealthStatus, stream.HealthAlert, stream.SessionStarted, stream.SessionStopped, stream.ControlSessionStart,
+			stream.ProgressSubject(stream.Rejects, 0),
 			"$KV.tickstream_health.latest", "$KV.tickstream_checkpoints.partition.0",
 			"$KV.tickstream_components.health.one", "$KV.tickstream_leases.health",
 		},
@@ -317,8 +320,9 @@ func TestRolesDoNoOtherWork(t *testing.T) {
 			stream.TickSubject("AAPL"), stream.ClockSubject(0), stream.RejectSubject("not_json"),
 			stream.BarSubject("1min", "AAPL"), stream.SignalSubject("pattern", "Doji", "AAPL"),
 			"$KV.tickstream_checkpoints.partition.0", "$KV.tickstream_components.pipeline.one", "$KV.tickstream_leases.pipeline",
-			"$JS.API.CONSUMER.DELETE.TICKS." + pipeline.MeterConsumer, "$JS.API.CONSUMER.MSG.NEXT.TICKS." + pipeline.MeterConsumer,
-			"$JS.API.CONSUMER.CREATE.TICKS." + pipeline.MeterConsumer + ".>", "$JS.ACK.TICKS.pipeline.1.1.1.1.0",
+			"$JS.API.CONSUMER.DELETE.TICKS.pipeline_0", "$JS.API.CONSUMER.MSG.NEXT.TICKS.pipeline_7",
+			"$JS.API.CONSUMER.CREATE.TICKS.pipeline_3", "$JS.API.CONSUMER.CREATE.TICKS.pipeline_3.>", "$JS.ACK.TICKS.pipeline_0.1.1.1.1.0",
+			stream.ProgressSubject(stream.Bars, 0),
 		},
 	} {
 		t.Run(role, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,18 @@ func (c *client) direct(ctx context.Context, name string) error {
 	}
 	if read == 0 {
 		return fmt.Errorf("read %s: nothing there", name)
+	}
+	return nil
+}
+
+// atLeader reads a stream's first message from its leader.
+func (c *client) atLeader(ctx context.Context, name string) error {
+	reply, err := c.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+name, []byte(`{"seq":1}`))
+	if err != nil {
+		return fmt.Errorf("ask the leader of %s: %w", name, err)
+	}
+	if !bytes.Contains(reply.Data, []byte(`"message"`)) {
+		return fmt.Errorf("the leader of %s answered %s", name, reply.Data)
 	}
 	return nil
 }

@@ -10,11 +10,13 @@ import (
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/tick"
 	"github.com/urfave/cli/v3"
+	"golang.org/x/sync/errgroup"
 )
 
 const bridgeDescription = `Reads ticks from Redis and stores each in the TICKS stream exactly once, in the
 order of the source. What is no tick goes to REJECTS with its reason. Starts
-before or after Redis and NATS, and reconnects for ever. Run one at a time.`
+before or after Redis and NATS, and reconnects for ever. Of several on one source
+one reads; the others stand by and take over when it stops.`
 
 const categoryBridge = "Bridge"
 
@@ -42,8 +44,8 @@ func bridgeFlags(drain time.Duration) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "source", Sources: env("source"), Category: categoryBridge, Value: string(bridge.PubSub),
 			Usage: "`KIND` of source: pubsub (a channel, as AppV2 publishes) or stream (a Redis stream, which loses nothing while the bridge is away)"},
-		&cli.StringFlag{Name: "channel", Sources: env("channel"), Category: categoryBridge,
-			Usage: "`NAME` of the Redis channel or stream with ticks (default: the namespace's market:ticks)"},
+		&cli.StringFlag{Name: "channel", Sources: env("channel"), Category: categoryBridge, DefaultText: "the namespace's market:ticks",
+			Usage: "`NAME` of the Redis channel or stream with ticks"},
 		&cli.StringFlag{Name: "group", Sources: env("group"), Category: categoryBridge, Value: "tickstream",
 			Usage: "consumer group `NAME` of a Redis stream"},
 		&cli.StringFlag{Name: "consumer", Sources: env("consumer"), Category: categoryBridge, Value: "bridge",
@@ -51,7 +53,7 @@ func bridgeFlags(drain time.Duration) []cli.Flag {
 		&cli.StringFlag{Name: "field", Sources: env("field"), Category: categoryBridge, Value: "data",
 			Usage: "`FIELD` of a Redis stream's entry that holds the tick"},
 		&cli.StringFlag{Name: "queue-bytes", Sources: env("queue-bytes"), Category: categoryBridge, Value: "512MiB",
-			Usage: "`SIZE` of memory for ticks that await JetStream; beyond it the oldest are shed and counted"},
+			Usage: "`SIZE` of memory for what was read and awaits JetStream, half of it for bytes fresh off a channel's socket; beyond it the oldest ticks are shed and counted"},
 		&cli.StringFlag{Name: "durability", Sources: env("durability"), Category: categoryBridge, Value: string(bridge.ProcessSafe),
 			Usage: "`PROMISE` of an acknowledged tick: process-safe, or power-safe for a server with sync_interval: always"},
 		&cli.DurationFlag{Name: "lateness", Sources: env("lateness"), Category: categoryBridge, Value: 2 * time.Second,
@@ -78,7 +80,13 @@ func (p *process) bridgeRolesWith(cmd *cli.Command, streams stream.Config) ([]ro
 		return nil, err
 	}
 	redisCfg := p.redisCfg
-	redisCfg.ReadAhead = int(cfg.MaxQueueBytes / 2)
+	// A read that is repeated would pass over what the lost reply held.
+	redisCfg.NoRetries = true
+	if cfg.Source == bridge.PubSub {
+		// What is read ahead of the parser is part of the same memory.
+		redisCfg.ReadAhead = int(cfg.MaxQueueBytes / 2)
+		cfg.MaxQueueBytes = max(cfg.MaxQueueBytes/2, 1<<20)
+	}
 	source, err := connectRedis(redisCfg, "bridge-source")
 	if err != nil {
 		return nil, err
@@ -87,13 +95,25 @@ func (p *process) bridgeRolesWith(cmd *cli.Command, streams stream.Config) ([]ro
 	if err != nil {
 		return nil, fmt.Errorf("make the bridge: %w", err)
 	}
-	return []role{
-		{"bridge", func(ctx context.Context) error {
-			defer func() { _ = source.Close() }() // its subscription has ended
-			return ingress.Run(ctx)
-		}},
-		p.announce(presence.RoleBridge, func(r *presence.Report) { r.Bridge = ingress.Report() }),
-	}, nil
+	present := p.announce(presence.RoleBridge, func(r *presence.Report) { r.Bridge = ingress.Report() })
+	return []role{{"bridge", func(ctx context.Context) error {
+		defer func() { _ = source.Close() }() // its subscription has ended
+		return whilePresent(ctx, present, ingress.Run)
+	}}}, nil
+}
+
+// whilePresent runs run and announces it until it has returned, so that a part
+// that still drains is still seen.
+func whilePresent(ctx context.Context, present role, run func(context.Context) error) error {
+	announcing, withdraw := context.WithCancel(context.WithoutCancel(ctx))
+	defer withdraw()
+	var group errgroup.Group
+	group.Go(func() error { return present.run(announcing) }) // ends with the other
+	group.Go(func() error {
+		defer withdraw()
+		return run(ctx)
+	})
+	return group.Wait() //nolint:wrapcheck // by runRoles
 }
 
 func (p *process) ingressConfig(cmd *cli.Command) (bridge.Config, error) {
@@ -117,7 +137,7 @@ func (p *process) ingressConfig(cmd *cli.Command) (bridge.Config, error) {
 		return bridge.Config{}, err
 	}
 	if err := cfg.Validate(); err != nil {
-		return bridge.Config{}, usageErrorf("%w (flags of the same names; see %s --help)", err, cmd.FullName())
+		return bridge.Config{}, explainSettings(cmd, err)
 	}
 	return cfg, nil
 }

@@ -95,9 +95,9 @@ func (f tlsFiles) apply(cfg *tls.Config) error {
 }
 
 // backoff is the wait before the attempt after n failures (n from 1): doubling
-// from 100 ms to 5 s, each shortened by up to half so that clients spread out.
+// from 100 ms to 1 s, each shortened by up to half so that clients spread out.
 func backoff(n int) time.Duration {
-	d := 100 * time.Millisecond << min(max(n-1, 0), 6)
-	d = min(d, 5*time.Second)
+	d := 100 * time.Millisecond << min(max(n-1, 0), 4)
+	d = min(d, time.Second)
 	return d/2 + rand.N(d/2)
 }

@@ -70,15 +70,17 @@ func connectNATS(cfg natsConfig, name string, log *slog.Logger, opts ...nats.Opt
 	if err != nil {
 		return nil, err
 	}
+	// The handlers may run before the connection tells, or after it is lost again.
+	where := func(nc *nats.Conn) string { return redact(cmp.Or(nc.ConnectedUrl(), cfg.URL)) }
 	own = append(own,
 		nats.RetryOnFailedConnect(true),
 		// A password that is wrong during a roll-out may be right a minute later.
 		nats.IgnoreAuthErrorAbort(),
 		nats.ConnectHandler(func(nc *nats.Conn) {
-			log.Info("connected to NATS", "url", redact(nc.ConnectedUrl()), "version", nc.ConnectedServerVersion())
+			log.Info("connected to NATS", "url", where(nc), "version", nc.ConnectedServerVersion())
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
-			log.Info("connected to NATS again", "url", redact(nc.ConnectedUrl()))
+			log.Info("connected to NATS again", "url", where(nc))
 		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil { // nil: we closed it
@@ -182,6 +184,9 @@ func natsUser(urls string) (string, error) {
 		}
 		if u.Hostname() == "" {
 			return "", errors.New("no host: give nats://host:4222")
+		}
+		if err := checkAddress(u); err != nil {
+			return "", err
 		}
 		// A user without a password is a token, which is a secret.
 		if _, hasPassword := u.User.Password(); hasPassword {

@@ -46,7 +46,8 @@ func redisFlags(fallback string) []cli.Flag {
 		file("redis-key", "PEM `FILE` of the client certificate's key"),
 		&cli.StringFlag{
 			Name: "redis-namespace", Sources: env("redis-namespace"), Value: event.DefaultNamespace, Category: categoryConnection,
-			Usage: "first `WORD` of the Redis channels; another one keeps a second installation apart",
+			Usage:     "first `WORD` of the Redis channels; another one keeps a second installation apart",
+			Validator: validNamespace,
 		},
 	}
 }

@@ -39,18 +39,13 @@ func doctorCommand() *cli.Command {
 	flags := append([]cli.Flag{
 		&cli.StringFlag{
 			Name: "role", Sources: env("doctor", "role"), DefaultText: "everything",
-			Usage: "only check that this `ROLE` runs: " + strings.Join(roles, ", "),
-			Validator: func(role string) error {
-				if !slices.Contains(roles, role) {
-					return errors.New("give one of " + strings.Join(roles, ", "))
-				}
-				return nil
-			},
+			Usage:     "only check that this `ROLE` runs: " + strings.Join(roles, ", "),
+			Validator: oneOf(roles...),
 		},
 		&cli.BoolFlag{Name: "here", Sources: env("doctor", "here"), Usage: "with --role: on this host, as containers are"},
 		&cli.BoolFlag{Name: "json", Sources: env("doctor", "json"), Usage: "print one JSON object"},
 		&cli.BoolFlag{Name: "strict", Sources: env("doctor", "strict"), Usage: "exit with 3 for what is only worth knowing, too"},
-		healthIntervalFlag(),
+		healthIntervalFlag(""),
 	}, natsFlags(defaultNATSURL)...)
 	flags = append(append(flags, redisFlags(defaultRedisURL)...), databaseFlag())
 	return &cli.Command{
@@ -64,8 +59,8 @@ func doctorCommand() *cli.Command {
 
 func runDoctor(ctx context.Context, cmd *cli.Command) error {
 	natsCfg, redisCfg := natsConfigOf(cmd), redisConfigOf(cmd)
-	if _, err := natsCfg.options("doctor"); err != nil {
-		return err
+	if cmd.Bool("here") && cmd.String("role") == "" {
+		return usageErrorf("--here needs --role: give the role that is to be on this host")
 	}
 	cfg := doctor.Config{
 		HealthInterval: cmd.Duration("health-interval"), Channels: channelsOf(cmd),
@@ -90,9 +85,6 @@ func runDoctor(ctx context.Context, cmd *cli.Command) error {
 		defer func() { _ = client.Close() }() // it was only read from
 		servers.Redis = client
 		if url := cmd.String("database"); url != "" {
-			if _, err := pgx.ParseConfig(url); err != nil {
-				return errDatabaseURL
-			}
 			servers.Database = func(ctx context.Context) (*pgx.Conn, error) { return connectDatabase(ctx, url) }
 		}
 		checks = doctor.Judge(doctor.Examine(ctx, cfg, servers))

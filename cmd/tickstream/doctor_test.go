@@ -15,11 +15,11 @@ import (
 	"github.com/tickstock/tickstream/bridge"
 	"github.com/tickstock/tickstream/cmd/tickstream/doctor"
 	"github.com/tickstock/tickstream/cmd/tickstream/feed"
-	"github.com/tickstock/tickstream/pipeline"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
+	"github.com/tickstock/tickstream/pipeline/worker"
 )
 
 // system is a whole tickstream whose parts can be stopped one by one.
@@ -46,14 +46,17 @@ func startSystem(t *testing.T, parts ...string) *system {
 	if err != nil {
 		t.Fatalf("make the bridge: %v", err)
 	}
-	meter := pipeline.NewMeter(s.js, quiet)
+	work, err := worker.New(worker.Config{Instance: "pipeline-one"}, s.js, quiet)
+	if err != nil {
+		t.Fatalf("make the pipeline: %v", err)
+	}
 	ticks, err := feed.New(feed.Config{Symbols: []string{"AAPL", "MSFT"}, Rate: 50, Channel: s.redis.Channels.Ticks}, s.redis.Client(), quiet)
 	if err != nil {
 		t.Fatalf("make the feed: %v", err)
 	}
 	all := map[string][]func(context.Context) error{
 		"bridge":   {ingress.Run, announce(presence.RoleBridge, func(r *presence.Report) { r.Bridge = ingress.Report() })},
-		"pipeline": {meter.Run, announce(presence.RolePipeline, func(r *presence.Report) { r.Pipeline = meter.Report() })},
+		"pipeline": {func(ctx context.Context) error { return work.Run(ctx, stream.DefaultPartitions) }, announce(presence.RolePipeline, func(r *presence.Report) { r.Pipeline = work.Report() })},
 		"health":   {s.health, announce(presence.RoleHealth, func(*presence.Report) {})},
 		"feed":     {ticks.Run},
 		"appv2": {func(ctx context.Context) error {
@@ -196,7 +199,7 @@ func TestDoctorOnAHealthySystem(t *testing.T) {
 			t.Errorf("%s: %+v", id, c)
 		}
 	}
-	if code != exitOK || len(checks) != 17 {
+	if code != exitOK || len(checks) != 18 {
 		t.Errorf("exit code %d, %d checks", code, len(checks))
 	}
 }

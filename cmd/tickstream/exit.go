@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -15,6 +14,7 @@ const (
 	exitFailure     = 1
 	exitUsage       = 2
 	exitUnwell      = 3
+	exitEmpty       = 4
 	exitInterrupted = 130
 )
 
@@ -23,6 +23,7 @@ const exitCodesHelp = `Exit codes:
   1    failed; the last line on standard error says why
   2    wrong usage or configuration; nothing was started
   3    doctor found something broken
+  4    replay found no tick in the range
   130  interrupted before the work was complete, or ended by a second Ctrl-C`
 
 // exitError carries the exit code of its cause. A nil cause means that all has
@@ -66,43 +67,6 @@ func flagName(cmd *cli.Command, name string) string {
 		}
 	}
 	return "--" + name
-}
-
-var (
-	invalidFlag = regexp.MustCompile(`^invalid value (".*") for flag -+([\w-]+): (.*)$`)
-	invalidEnv  = regexp.MustCompile(`^could not parse (".*") as .* from environment variable (\w+) for flag ([\w-]+): (.*)$`)
-	unknownFlag = regexp.MustCompile(`^flag provided but not defined: -+([\w-]+)$`)
-)
-
-// explainUsage rewrites the parser's error as one sentence that names the flag,
-// its environment variable and where to read on.
-func explainUsage(cmd *cli.Command, err error) error {
-	if already, ok := errors.AsType[*exitError](err); ok {
-		return already
-	}
-	message := err.Error()
-	if m := invalidFlag.FindStringSubmatch(message); m != nil {
-		message = fmt.Sprintf("%s cannot be %s: %s", flagName(cmd, m[2]), m[1], m[3])
-	}
-	if m := invalidEnv.FindStringSubmatch(message); m != nil {
-		message = fmt.Sprintf("%s (--%s) cannot be %s: %s", m[2], m[3], m[1], m[4])
-	}
-	if m := unknownFlag.FindStringSubmatch(message); m != nil {
-		message = "unknown flag --" + m[1]
-		// What is like nothing else is likest to help.
-		if similar := cli.SuggestFlag(allFlags(cmd), m[1], false); strings.TrimLeft(similar, "-") != "" && similar != "--help" {
-			message += ", did you mean " + similar + "?"
-		}
-	}
-	return usageErrorf("%s; see %s --help", strings.TrimSuffix(message, "\n"), cmd.FullName())
-}
-
-func allFlags(cmd *cli.Command) []cli.Flag {
-	var flags []cli.Flag
-	for _, c := range cmd.Lineage() {
-		flags = append(flags, c.Flags...)
-	}
-	return flags
 }
 
 // isUsage finds the usage error in err.

@@ -51,9 +51,9 @@ func databaseFlag() cli.Flag {
 }
 
 // healthIntervalFlag is --health-interval, the time between two health events.
-func healthIntervalFlag() cli.Flag {
+func healthIntervalFlag(category string) cli.Flag {
 	return &cli.DurationFlag{
-		Name: "health-interval", Sources: env("health-interval"), Value: 5 * time.Second,
+		Name: "health-interval", Sources: env("health-interval"), Value: 5 * time.Second, Category: category,
 		Usage: "`TIME` between two health events, 1s to 60s",
 		Validator: func(d time.Duration) error {
 			if d < time.Second || d > time.Minute {

@@ -56,9 +56,9 @@ func healthFlags() []cli.Flag {
 		return &cli.DurationFlag{Name: name, Sources: env(name), Category: category, Value: value, Usage: usage + " (`DURATION`)"}
 	}
 	return append([]cli.Flag{
-		duration("health-interval", categoryHealth, 5*time.Second, "time between two health events, 1s to 60s"),
+		healthIntervalFlag(categoryHealth),
 		&cli.StringFlag{Name: "http", Sources: env("http"), Category: categoryHealth, Value: "127.0.0.1:8080",
-			Usage: "`ADDRESS` of the status page, /health, /healthz and /readyz"},
+			Usage: "`ADDRESS` of the status page, /health, /healthz and /readyz", Validator: validAddress},
 		&cli.BoolFlag{Name: "legacy-status-words", Sources: env("legacy-status-words"), Category: categoryHealth,
 			Usage: "say warning for starting and degraded, and critical for error"},
 		duration("active-window", categoryHealth, time.Minute, "a symbol without a tick for so long is stale"),
@@ -68,10 +68,12 @@ func healthFlags() []cli.Flag {
 			Usage: "`SHARE` of the universe that may be stale before health is degraded"},
 		duration("lag-warning", categoryHealth, 2*time.Second, "a lag that is degraded"),
 		duration("lag-critical", categoryHealth, 30*time.Second, "a lag that is an error"),
-		&cli.StringFlag{Name: "session", Sources: env("session"), Category: categorySession,
-			Usage: "`MODE` of sessions: market (by the calendar, the default), always (the default with up --sim) or manual (tickstream session start)"},
+		&cli.StringFlag{Name: "session", Sources: env("session"), Category: categorySession, DefaultText: "market; with up --sim always",
+			Usage:     "`MODE` of sessions: market (by the calendar), always or manual (tickstream session start)",
+			Validator: oneOf(string(session.ModeMarket), string(session.ModeAlways), string(session.ModeManual))},
 		&cli.StringFlag{Name: "hours", Sources: env("hours"), Category: categorySession, Value: string(calendar.Regular),
-			Usage: "`HOURS` of the market: regular (09:30 to 16:00 in New York) or extended (04:00 to 20:00)"},
+			Usage:     "`HOURS` of the market: regular (09:30 to 16:00 in New York) or extended (04:00 to 20:00)",
+			Validator: oneOf(string(calendar.Regular), string(calendar.Extended))},
 		&cli.StringFlag{Name: "calendar-file", Sources: env("calendar-file"), Category: categorySession, TakesFile: true,
 			Usage: "`FILE` of closed days and early closes that are not in the built-in calendar"},
 		databaseFlag(),
@@ -89,7 +91,7 @@ type healthParts struct {
 // healthRoles are the monitor, its page and its presence.
 func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams stream.Config, always bool) (healthParts, error) {
 	usage := func(err error) (healthParts, error) {
-		return healthParts{}, usageErrorf("%w (flags of the same names; see %s --help)", err, cmd.FullName())
+		return healthParts{}, explainSettings(cmd, err)
 	}
 	modeName := cmd.String("session")
 	switch {
@@ -116,10 +118,7 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	if err != nil {
 		return usage(err)
 	}
-	judge, err := observe.NewJudge(observe.Thresholds{
-		StartupGrace: cmd.Duration("startup-grace"), StallAfter: cmd.Duration("stall-after"), StaleShare: cmd.Float("stale-share"),
-		LagWarning: cmd.Duration("lag-warning"), LagCritical: cmd.Duration("lag-critical"),
-	})
+	judge, err := observe.NewJudge(thresholdsOf(cmd))
 	if err != nil {
 		return usage(err)
 	}
@@ -178,7 +177,7 @@ func (h healthParts) tellOf(roles []role) []role {
 func (p *process) page(cmd *cli.Command, monitor *health.Monitor) (*web.Server, error) {
 	page, err := web.New(web.Config{Address: cmd.String("http"), FallbackPort: !cmd.IsSet("http")}, monitor, p.log)
 	if err != nil {
-		return nil, usageErrorf("%w", err)
+		return nil, explainSettings(cmd, err)
 	}
 	if err := page.Listen(); err != nil {
 		if _, ok := errors.AsType[*net.OpError](err); ok {

@@ -1,13 +1,16 @@
 package main
 
 import (
-	"fmt"
+	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/lmittmann/tint"
+	"github.com/nats-io/nats.go"
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
 )
@@ -21,18 +24,18 @@ func logFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{
 			Name: "log-level", Sources: env("log-level"), Value: "info",
-			Usage:     "least `LEVEL` that is logged: debug, info, warn or error",
-			Validator: func(level string) error { return new(slog.LevelVar).UnmarshalText([]byte(level)) },
-		},
-		&cli.StringFlag{
-			Name: "log-format", Sources: env("log-format"), Value: logText,
-			Usage: "`FORMAT` of log lines on standard error: text (coloured on a terminal unless NO_COLOR is set) or json",
-			Validator: func(format string) error {
-				if format != logText && format != logJSON {
-					return fmt.Errorf("give %s or %s", logText, logJSON)
+			Usage: "least `LEVEL` that is logged: debug, info, warn or error",
+			Validator: func(level string) error {
+				if new(slog.LevelVar).UnmarshalText([]byte(level)) != nil {
+					return errors.New("give debug, info, warn or error")
 				}
 				return nil
 			},
+		},
+		&cli.StringFlag{
+			Name: "log-format", Sources: env("log-format"), Value: logText,
+			Usage:     "`FORMAT` of log lines on standard error: text (coloured on a terminal unless NO_COLOR is set) or json",
+			Validator: oneOf(logText, logJSON),
 		},
 	}
 }
@@ -45,11 +48,31 @@ func logger(cmd *cli.Command) *slog.Logger {
 	}
 	w := cmd.Root().ErrWriter
 	if cmd.String("log-format") == logJSON {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: &level}))
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: &level, ReplaceAttr: plainErrors}))
 	}
 	return slog.New(tint.NewTextHandler(w, &tint.Options{
-		Level: &level, TimeFormat: time.DateTime, NoColor: !coloured(w),
+		Level: &level, TimeFormat: time.DateTime, NoColor: !coloured(w), ReplaceAttr: plainErrors,
 	}))
+}
+
+// plain is an error in words for people, on one line: what the clients of NATS
+// and Redis say of themselves is put as what it means here.
+func plain(err error) string { return oneLine(clientWords.Replace(err.Error())) }
+
+var clientWords = strings.NewReplacer(
+	// The client's buffer for the time of a reconnect, which we do not use.
+	nats.ErrReconnectBufExceeded.Error(), "not connected to NATS",
+	nats.ErrNoServers.Error(), "no server answers",
+	nats.ErrTimeout.Error(), "no answer in time",
+	context.DeadlineExceeded.Error(), "no answer in time",
+)
+
+// plainErrors puts the errors of a log line as plain does.
+func plainErrors(_ []string, attr slog.Attr) slog.Attr {
+	if err, ok := attr.Value.Any().(error); ok {
+		attr.Value = slog.StringValue(plain(err))
+	}
+	return attr
 }
 
 // terminal is whether w is one.

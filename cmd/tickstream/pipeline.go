@@ -3,46 +3,166 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
-	"github.com/tickstock/tickstream/pipeline"
+	"github.com/tickstock/tickstream/pipeline/aggregate"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/worker"
 	"github.com/urfave/cli/v3"
 )
 
-const pipelineDescription = `Makes sure of the streams and consumes TICKS, so that the consumer's backlog
-tells whether consumption keeps up.`
+const pipelineDescription = `Makes bars, indicators, patterns and alerts of the ticks in TICKS. Any number of
+pipelines share the work; one that is killed is taken over from within seconds,
+with the same result.
+
+Bars from a time on are made again from TICKS, and published as revisions where
+the result differs, by
+  tickstream pipeline --rebuild --from 2026-03-02T14:30:00Z`
+
+const categoryPipeline = "Pipeline"
 
 func pipelineCommand() *cli.Command {
 	return &cli.Command{
-		Name: "pipeline", Category: categoryRun, Usage: "Run the pipeline: make the streams, consume TICKS",
+		Name: "pipeline", Category: categoryRun, Usage: "Run the pipeline: bars, indicators, patterns and alerts",
 		Description: pipelineDescription,
-		Flags:       flags(natsFlags(defaultNATSURL), streamFlags()),
-		Action: func(ctx context.Context, cmd *cli.Command) error {
-			p, err := newProcess(cmd, presence.RolePipeline)
-			if err != nil {
-				return err
-			}
-			defer p.close()
-			streams, err := streamConfigOf(cmd)
-			if err != nil {
-				return err
-			}
-			return p.run(ctx, p.pipelineRoles(streams))
-		},
+		Flags: flags(
+			[]cli.Flag{
+				&cli.BoolFlag{Name: "rebuild", Sources: env("pipeline", "rebuild"), Category: categoryPipeline,
+					Usage: "make bars and signals from --from on again, then end"},
+				&cli.TimestampFlag{Name: "from", Sources: env("pipeline", "from"), Category: categoryPipeline, Config: cli.TimestampConfig{Layouts: []string{time.RFC3339, time.DateOnly}},
+					Usage: "`TIME` from which to rebuild: 2026-03-02T14:30:00Z or 2026-03-02"},
+				latenessFlag(),
+			},
+			natsFlags(defaultNATSURL), pipelineFlags(), streamFlags(),
+		),
+		Action: runPipeline,
 	}
 }
 
-// pipelineRoles are the meter, once the streams are there, and its presence.
-func (p *process) pipelineRoles(streams stream.Config) []role {
-	meter := pipeline.NewMeter(p.js, p.log)
+// latenessFlag is --lateness, which bridge and pipeline must agree on.
+func latenessFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "lateness", Sources: env("lateness"), Category: categoryPipeline, Value: 2 * time.Second,
+		Usage: "how long after its event time a tick is still expected (`DURATION`)"}
+}
+
+func pipelineFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "timeframes", Sources: env("timeframes"), Category: categoryPipeline,
+			Usage: "`NAMES` of the timeframes of bars: 1min, 5min, 15min, 60min, daily; none: all"},
+		&cli.StringSliceFlag{Name: "signal-timeframes", Sources: env("signal-timeframes"), Category: categoryPipeline,
+			Usage: "`NAMES` of the timeframes that indicators and patterns are computed on; none: 1min"},
+		&cli.StringSliceFlag{Name: "indicators", Sources: env("indicators"), Category: categoryPipeline,
+			Usage: "`NAMES` of the indicators; none: all"},
+		&cli.StringSliceFlag{Name: "patterns", Sources: env("patterns"), Category: categoryPipeline,
+			Usage: "`NAMES` of the patterns; none: all"},
+		&cli.DurationFlag{Name: "grace", Sources: env("grace"), Category: categoryPipeline, Value: time.Second,
+			Usage: "how long corrections of closed bars are gathered, in event time (`DURATION`)"},
+		&cli.DurationFlag{Name: "correct-for", Sources: env("correct-for"), Category: categoryPipeline, Value: time.Hour,
+			Usage: "how long after its end a bar is corrected; a later tick is a reject (`DURATION`)"},
+		&cli.BoolFlag{Name: "end-stamped", Sources: env("end-stamped"), Category: categoryPipeline,
+			Usage: "a tick on the minute belongs to the minute that ends, as with feeds of per-second aggregates"},
+		&cli.StringFlag{Name: "market-zone", Sources: env("market-zone"), Category: categoryPipeline, Value: "America/New_York",
+			Usage: "time `ZONE` whose midnight divides daily bars and the session's VWAP"},
+		&cli.DurationFlag{Name: "checkpoint-interval", Sources: env("checkpoint-interval"), Category: categoryPipeline, Value: 10 * time.Second,
+			Usage: "how much time a takeover goes through again at most (`DURATION`)"},
+	}
+}
+
+func runPipeline(ctx context.Context, cmd *cli.Command) error {
+	from, rebuild := cmd.Timestamp("from"), cmd.Bool("rebuild")
+	if rebuild == from.IsZero() {
+		return usageErrorf("--rebuild and --from go together: give the time from which to rebuild, such as --from 2026-03-02T14:30:00Z")
+	}
+	streams, err := streamConfigOf(cmd)
+	if err != nil {
+		return err
+	}
+	if _, err := workerConfigOf(cmd, "check"); err != nil {
+		return err
+	}
+	p, err := newProcess(cmd, presence.RolePipeline)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	roles, err := p.pipelineRoles(cmd, streams)
+	if err != nil {
+		return err
+	}
+	if !rebuild {
+		return p.run(ctx, roles)
+	}
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	return runRoles(ctx, append(roles, role{"rebuild", func(ctx context.Context) error {
+		defer done()
+		return p.rebuild(ctx, from.UTC(), streams)
+	}}))
+}
+
+// rebuild asks for it and waits until every partition is done, by this worker
+// or another.
+func (p *process) rebuild(ctx context.Context, from time.Time, streams stream.Config) error {
+	layout, err := stream.Await(ctx, p.js, streams, p.log)
+	if err != nil {
+		return fmt.Errorf("prepare streams: %w", err)
+	}
+	if err := worker.RequestRebuild(ctx, p.js, layout.Partitions, from); err != nil {
+		return fmt.Errorf("ask for the rebuild: %w", err)
+	}
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		done, err := worker.RebuildProgress(ctx, p.js, layout.Partitions, from)
+		if err == nil && done.Partitions == layout.Partitions {
+			p.log.Info("rebuilt", "from", from, "partitions", done.Partitions, "bars", done.Bars, "signals", done.Signals)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the rebuild: %w; it goes on in whichever pipeline runs next", ctx.Err())
+		case <-ticker.C:
+		}
+	}
+}
+
+// workerConfigOf reads the pipeline's flags.
+func workerConfigOf(cmd *cli.Command, instance string) (worker.Config, error) {
+	cfg := worker.Config{
+		Instance: instance,
+		Aggregation: aggregate.Config{
+			Lateness: cmd.Duration("lateness"), Grace: cmd.Duration("grace"), MaxAge: cmd.Duration("correct-for"),
+			Timeframes: cmd.StringSlice("timeframes"), SignalTimeframes: cmd.StringSlice("signal-timeframes"),
+			Indicators: cmd.StringSlice("indicators"), Patterns: cmd.StringSlice("patterns"),
+			MarketZone: cmd.String("market-zone"), EndStamped: cmd.Bool("end-stamped"),
+		},
+		CheckpointInterval: cmd.Duration("checkpoint-interval"),
+	}
+	if err := cfg.Validate(); err != nil {
+		return worker.Config{}, usageErrorf("%w (flags of the same names; see %s --help)", err, cmd.FullName())
+	}
+	return cfg, nil
+}
+
+// pipelineRoles are the worker, once the streams are there, and its presence.
+func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role, error) {
+	cfg, err := workerConfigOf(cmd, p.instance)
+	if err != nil {
+		return nil, err
+	}
+	w, err := worker.New(cfg, p.js, p.log)
+	if err != nil {
+		return nil, fmt.Errorf("make the pipeline: %w", err)
+	}
 	return []role{
 		{"pipeline", func(ctx context.Context) error {
-			if _, err := stream.Await(ctx, p.js, streams, p.log); err != nil {
+			layout, err := stream.Await(ctx, p.js, streams, p.log)
+			if err != nil {
 				return fmt.Errorf("prepare streams: %w", err)
 			}
-			return meter.Run(ctx)
+			return w.Run(ctx, layout.Partitions)
 		}},
-		p.announce(presence.RolePipeline, func(r *presence.Report) { r.Pipeline = meter.Report() }),
-	}
+		p.announce(presence.RolePipeline, func(r *presence.Report) { r.Pipeline = w.Report() }),
+	}, nil
 }

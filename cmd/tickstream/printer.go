@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/tickstock/tickstream/pipeline/event"
 )
 
-// printer writes events, one a line: for people, or as JSON.
+// printer writes events, one a line: for people, or as JSON. Several goroutines
+// may use it.
 type printer struct {
+	mu    sync.Mutex
 	w     io.Writer
 	json  bool
 	paint painter
@@ -24,14 +29,37 @@ func newPrinter(w io.Writer, asJSON bool) *printer {
 // print writes the event that payload holds. What it does not know it writes as
 // it is.
 func (p *printer) print(payload []byte) error {
-	line := p.human(payload)
-	if p.json || line == "" {
+	line := ""
+	if !p.json {
+		line = p.human(payload)
+	}
+	if line == "" {
 		var compact bytes.Buffer
 		if json.Compact(&compact, payload) == nil {
 			payload = compact.Bytes()
 		}
 		line = string(payload)
 	}
+	return p.write(line)
+}
+
+// printMessage writes what came at that moment: a reject by its headers, all
+// else as print does.
+func (p *printer) printMessage(headers nats.Header, at time.Time, payload []byte) error {
+	if headers.Get(event.HeaderRejectReason) != "" {
+		return p.write(p.reject(headers, at, payload))
+	}
+	if !p.json {
+		if line := p.tick(at, payload); line != "" {
+			return p.write(line)
+		}
+	}
+	return p.print(payload)
+}
+
+func (p *printer) write(line string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if _, err := fmt.Fprintln(p.w, line); err != nil {
 		return fmt.Errorf("print event: %w", err)
 	}
@@ -57,8 +85,10 @@ func (p *printer) human(payload []byte) string {
 		text = decoded(payload, p.stopped)
 	case "subscription_gap":
 		text = decoded(payload, p.gap)
-	case "critical_alert", "indicator_alert":
+	case "critical_alert":
 		text = decoded(payload, p.alert)
+	default:
+		return p.market(payload)
 	}
 	if text == "" {
 		return ""
@@ -114,25 +144,27 @@ func (p *printer) gap(g event.Gap) string {
 	return fmt.Sprintf("%s  %.1f s not subscribed to %s (%s)", p.paint.paint(red, "gap     "), g.DurationSeconds, g.Channel, g.Reason)
 }
 
-// alert is what the two kinds of alert have in common.
+// alert is one of the system itself.
 type alert struct {
 	Severity  string `json:"severity"`
-	Message   string `json:"message"`    // of a critical alert
-	Component string `json:"component"`  // of a critical alert
-	AlertType string `json:"alert_type"` // of an indicator's
-	Symbol    string `json:"symbol"`     // of an indicator's
+	Message   string `json:"message"`
+	Component string `json:"component"`
 }
 
 func (p *printer) alert(a alert) string {
-	colour := yellow
-	if a.Severity == "critical" || a.Severity == "error" {
-		colour = red
-	}
-	words := p.paint.paint(colour, fmt.Sprintf("alert %s", a.Severity))
-	for _, word := range []string{a.Component, a.AlertType, a.Symbol, a.Message} {
+	words := p.severity(a.Severity)
+	for _, word := range []string{a.Component, a.Message} {
 		if word != "" {
 			words += "  " + word
 		}
 	}
 	return words
+}
+
+func (p *printer) severity(severity string) string {
+	colour := yellow
+	if severity == "critical" || severity == "error" {
+		colour = red
+	}
+	return p.paint.paint(colour, strings.TrimSpace("alert "+severity))
 }

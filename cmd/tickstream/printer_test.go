@@ -46,10 +46,30 @@ func TestPrinterWritesALineForPeople(t *testing.T) {
 		}, eventTime),
 		"2025-10-07T14:30:05Z gap       2.5 s not subscribed to c (connection lost)": event.NewGap("i", "c", eventTime.Add(-2500*time.Millisecond), eventTime, "connection lost"),
 		"2025-10-07T14:30:05Z alert critical  bridge  it hangs":                      json.RawMessage(`{"type":"critical_alert","severity":"critical","component":"bridge","message":"it hangs","timestamp":"2025-10-07T14:30:05Z"}`),
-		"2025-10-07T14:30:05Z alert warning  RSI_OVERBOUGHT  AAPL":                   json.RawMessage(`{"type":"indicator_alert","severity":"warning","alert_type":"RSI_OVERBOUGHT","symbol":"AAPL","timestamp":"2025-10-07T14:30:05Z"}`),
-		`{"type":"news","text":"x"}`:                                                 json.RawMessage("{\n\"type\": \"news\",\n \"text\": \"x\"}"),
-		`{"type":"streaming_health","health":3}`:                                     json.RawMessage(`{"type":"streaming_health","health":3}`),
-		"not JSON":                                                                   nil,
+		"2025-10-07T14:30:05Z alert warning  AAPL  RSI_OVERBOUGHT":                   json.RawMessage(`{"type":"indicator_alert","severity":"warning","alert_type":"RSI_OVERBOUGHT","symbol":"AAPL","timestamp":"2025-10-07T14:30:05Z"}`),
+		"2025-10-07T14:30:00.000Z bar        AAPL  1min  O 187.1  H 188  L 187  C 187.42  volume 1200.5  vwap 187.3  ticks 57": json.RawMessage(
+			`{"type":"bar","symbol":"AAPL","timeframe":"1min","start":"2025-10-07T14:30:00.000Z","end":"2025-10-07T14:31:00.000Z","open":187.1,"high":188,"low":187,"close":187.42,"volume":1200.5,"vwap":187.3,"tick_count":57,"revision":0}`),
+		"2025-10-07T14:30:00.000Z bar        AAPL  1min  O 1  H 1  L 1  C 1  volume 0  ticks 1  revision 2": json.RawMessage(
+			`{"type":"bar","symbol":"AAPL","timeframe":"1min","start":"2025-10-07T14:30:00.000Z","open":1,"high":1,"low":1,"close":1,"volume":0,"vwap":null,"tick_count":1,"revision":2}`),
+		"2025-10-07T14:30:00.000Z indicator  AAPL  1min  SMA_20  187.25": json.RawMessage(
+			`{"type":"indicator","indicator":"SMA_20","symbol":"AAPL","timeframe":"1min","start":"2025-10-07T14:30:00.000Z","value":187.25,"values":{"value":187.25},"revision":0}`),
+		"2025-10-07T14:30:00.000Z indicator  AAPL  1min  MACD  0.5  (macd 0.5, signal 0.25)  revision 1  withdrawn": json.RawMessage(
+			`{"kind":"indicator","name":"MACD","symbol":"AAPL","timeframe":"1min","start":"2025-10-07T14:30:00.000Z","value":0.5,"values":{"signal":0.25,"macd":0.5},"revision":1,"withdrawn":true}`),
+		"2025-10-07T14:30:00.000Z pattern    AAPL  1min  Doji  confidence 0.85  neutral": json.RawMessage(
+			`{"type":"pattern","pattern":"Doji","symbol":"AAPL","timeframe":"1min","start":"2025-10-07T14:30:00.000Z","score":100,"confidence":0.85,"direction":"neutral"}`),
+		"2025-10-07T14:30:00.000Z alert info  AAPL  1min  RSI_OVERBOUGHT  RSI 75.2 above 70": json.RawMessage(
+			`{"type":"indicator_alert","alert":"RSI_OVERBOUGHT","symbol":"AAPL","timeframe":"1min","start":"2025-10-07T14:30:00.000Z","indicator":"RSI","value":75.2,"threshold":70,"direction":"above","severity":"info"}`),
+		// As AppV2 gets them.
+		"2025-10-07T14:31:00.000Z pattern    AAPL  1min  Doji  confidence 0.9": json.RawMessage(
+			`{"type":"streaming_pattern","detection":{"pattern":"Doji","symbol":"AAPL","confidence":0.9,"timestamp":"2025-10-07T14:31:00.000Z","timeframe":"1min"}}`),
+		"2025-10-07T14:31:00.000Z indicator  AAPL  1min  RSI  72.5": json.RawMessage(
+			`{"type":"streaming_indicator","calculation":{"indicator":"RSI","symbol":"AAPL","value":72.5,"values":{"value":72.5},"timestamp":"2025-10-07T14:31:00.000Z","timeframe":"1min"}}`),
+		"2025-10-07T14:31:00.000Z alert info  AAPL  RSI_OVERSOLD  RSI 25 below 30": json.RawMessage(
+			`{"type":"indicator_alert","alert_type":"RSI_OVERSOLD","symbol":"AAPL","timestamp":"2025-10-07T14:31:00.000Z","severity":"info","data":{"indicator":"RSI","value":25,"threshold":30,"direction":"below"},"alert":{"alert_type":"RSI_OVERSOLD"}}`),
+		"t bar        A[2J  O   H   L   C   volume ": json.RawMessage(`{"type":"bar","symbol":"A\u001b[2J","start":"t","open":[],"high":null}`),
+		`{"type":"news","text":"x"}`:                 json.RawMessage("{\n\"type\": \"news\",\n \"text\": \"x\"}"),
+		`{"type":"streaming_health","health":3}`:     json.RawMessage(`{"type":"streaming_health","health":3}`),
+		"not JSON":                                   nil,
 	} {
 		payload := []byte(want)
 		if value != nil {

@@ -13,23 +13,53 @@ import (
 
 // parseRedisURL reads each form of a Redis URL. Its errors hold no password.
 func parseRedisURL(raw string) (redisTarget, error) {
+	if raw == "" {
+		return redisTarget{}, errors.New("empty: give redis://host:6379")
+	}
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok {
 		return redisTarget{}, errors.New("no scheme: give redis://host:6379")
 	}
 	switch scheme {
 	case "redis", "rediss", "unix":
-		if _, err := parseURL(raw); err != nil {
+		u, err := parseURL(raw)
+		if err != nil {
+			return redisTarget{}, err
+		}
+		if err := checkAddress(u); err != nil {
 			return redisTarget{}, err
 		}
 		single, err := redis.ParseURL(raw)
-		return redisTarget{single: single}, err
+		return redisTarget{single: single}, plainRedis(err)
 	case "redis+sentinel", "rediss+sentinel":
 		return parseSentinelURL(strings.TrimSuffix(scheme, "+sentinel"), rest)
 	case "redis+cluster", "rediss+cluster":
 		return parseClusterURL(strings.TrimSuffix(scheme, "+cluster"), rest)
 	}
 	return redisTarget{}, errors.New("unknown scheme: give redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster or rediss+cluster")
+}
+
+// plainRedis takes the package's name off go-redis's own words.
+func plainRedis(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "redis: "))
+}
+
+// checkAddress refuses a host and port at which no server can be.
+func checkAddress(u *url.URL) error {
+	if strings.Count(u.Host, ":") > 1 && !strings.HasPrefix(u.Host, "[") {
+		return errors.New("the host cannot be read: give host:port, or [address]:port for IPv6")
+	}
+	text := u.Port()
+	if text == "" {
+		return nil
+	}
+	if port, err := strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
+		return fmt.Errorf("port %s: give 1 to 65535", text)
+	}
+	return nil
 }
 
 // seedURL is a URL with several hosts: the first as go-redis wants it, the
@@ -60,6 +90,9 @@ func parseSeeds(scheme, rest, defaultPort string) (seedURL, error) {
 		}
 		if u.Port() == "" {
 			hosts[i] = strings.TrimSuffix(host, ":") + ":" + defaultPort
+		}
+		if err := checkAddress(u); err != nil {
+			return seedURL{}, err
 		}
 	}
 	u, err := parseURL(scheme + "://" + userinfo + hosts[0] + tail)
@@ -116,7 +149,7 @@ func parseSentinelURL(scheme, rest string) (redisTarget, error) {
 	s.url.RawQuery = s.query.Encode()
 	failover, err := redis.ParseFailoverURL(s.url.String())
 	if err != nil {
-		return redisTarget{}, err
+		return redisTarget{}, plainRedis(err)
 	}
 	if failover.TLSConfig != nil {
 		failover.TLSConfig.ServerName = "" // each host answers under its own name
@@ -136,7 +169,7 @@ func parseClusterURL(scheme, rest string) (redisTarget, error) {
 	s.url.User, s.url.RawQuery = s.user, s.query.Encode()
 	cluster, err := redis.ParseClusterURL(s.url.String())
 	if err != nil {
-		return redisTarget{}, err
+		return redisTarget{}, plainRedis(err)
 	}
 	if cluster.TLSConfig != nil {
 		cluster.TLSConfig.ServerName = ""

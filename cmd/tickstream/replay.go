@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/redis/go-redis/v9"
 	"github.com/schollz/progressbar/v3"
-	"github.com/tickstock/tickstream/cmd/tickstream/bus"
 	"github.com/tickstock/tickstream/pipeline/replay"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/urfave/cli/v3"
@@ -32,8 +30,9 @@ Everything, as fast as possible, to a subject a symbol:
   tickstream replay --to-subject 'replay.{symbol}' --speed max
 
 Times are those of storage in JetStream. An interrupted replay prints the
---from-seq to go on with. AppV2's own channels are refused while somebody
-listens there, because ticks would then be stored twice; --force overrides it.`
+--from-seq to go on with. A range without a tick, for whatever reason, gives the
+exit code 4. A channel or subject that would store the ticks a second time, or
+that carries something else to AppV2, is refused.`
 
 func replayCommand() *cli.Command {
 	moment := "`TIME`: RFC 3339 (2025-10-07T13:30:00Z), or relative to now (-5m, -1h30m)"
@@ -46,7 +45,7 @@ func replayCommand() *cli.Command {
 		speedFlag("replay", "max"),
 		&cli.StringFlag{Name: "to-redis", Sources: env("replay", "to-redis"), Usage: "publish on this Redis `CHANNEL`"},
 		&cli.StringFlag{Name: "to-subject", Sources: env("replay", "to-subject"), Usage: "publish on this NATS `SUBJECT`, in which " + replay.SymbolPlaceholder + " stands for the symbol"},
-		&cli.BoolFlag{Name: "force", Sources: env("replay", "force"), Usage: "publish even where ticks would be stored twice"},
+		&cli.BoolFlag{Name: "force-appv2-channel", Sources: env("replay", "force-appv2-channel"), Usage: "publish on a Redis channel of AppV2 all the same; where a bridge of this system reads stays refused"},
 		&cli.BoolFlag{Name: "quiet", Sources: env("replay", "quiet"), Usage: "no progress bar"},
 	}, natsFlags(defaultNATSURL)...)
 	return &cli.Command{
@@ -63,6 +62,11 @@ func replayTicks(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	target, err := replayTargetOf(cmd)
+	if err != nil {
+		return err
+	}
+	defer target.close()
 	nc, err := dialNATS(natsConfigOf(cmd), "replay")
 	if err != nil {
 		return err
@@ -70,42 +74,15 @@ func replayTicks(ctx context.Context, cmd *cli.Command) error {
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return fmt.Errorf("open jetstream: %w", err)
+		return fmt.Errorf("open JetStream: %w", err)
 	}
-
-	var sink replay.Sink
-	switch channel, subject := cmd.String("to-redis"), cmd.String("to-subject"); {
-	case channel != "" && subject != "":
-		return usageErrorf("--to-redis and --to-subject exclude each other: give one")
-	case channel != "":
-		client, err := connectRedis(redisConfigOf(cmd), "replay")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = client.Close() }() // nothing is left to send
-		if err := refuseLiveChannel(ctx, cmd, client, channel); err != nil {
-			return err
-		}
-		sink = &redisSink{client: client, channel: channel}
-	case subject != "":
-		publisher, err := replay.NewPublisher(ctx, nc, subject)
-		if errors.Is(err, replay.ErrSubject) {
-			return flagErrorf(cmd, "to-subject", "is %q: give one without wildcards, spaces or empty tokens", subject)
-		}
-		if err != nil {
-			return err
-		}
-		if publisher.Stream() == stream.Ticks && !cmd.Bool("force") {
-			return fmt.Errorf("subject %s is stored in stream %s, where the ticks already are: give another one, or --force", subject, stream.Ticks)
-		}
-		sink = publisher
-	default:
-		sink = replay.NewWriter(cmd.Root().Writer)
+	sink, err := target.open(ctx, cmd, js)
+	if err != nil {
+		return err
 	}
-
 	r, err := replay.New(cfg, js, sink, logger(cmd))
 	if err != nil {
-		return usageErrorf("%w; see tickstream replay --help", err)
+		return explainSettings(cmd, err)
 	}
 	started := time.Now()
 	stderr := cmd.Root().ErrWriter
@@ -127,8 +104,13 @@ func replayConfigOf(cmd *cli.Command, now time.Time) (replay.Config, error) {
 	if cfg.To, err = momentOf(cmd, "to", now); err != nil {
 		return cfg, err
 	}
-	if err := cfg.Validate(); err != nil {
-		return cfg, usageErrorf("replay: %w", err)
+	if cmd.IsSet("from-seq") && cfg.FromSeq == 0 || cmd.IsSet("to-seq") && cfg.ToSeq == 0 {
+		return cfg, usageErrorf("--from-seq and --to-seq begin with 1: the first tick that was ever stored")
+	}
+	if err := cfg.Validate(); errors.Is(err, replay.ErrEmpty) {
+		return cfg, &exitError{code: exitEmpty, err: err}
+	} else if err != nil {
+		return cfg, explainSettings(cmd, err)
 	}
 	return cfg, nil
 }
@@ -159,22 +141,6 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("read time %q: %w", text, err)
 	}
 	return now.Add(d), nil
-}
-
-// refuseLiveChannel refuses AppV2's tick channels while somebody listens there.
-func refuseLiveChannel(ctx context.Context, cmd *cli.Command, client redis.UniversalClient, channel string) error {
-	channels := channelsOf(cmd)
-	if cmd.Bool("force") || channel != channels.Ticks && channel != channels.RawTicks {
-		return nil
-	}
-	listening, err := bus.Subscribers(ctx, client, channel)
-	if err != nil {
-		return fmt.Errorf("ask Redis at %s who listens on %s: %w", redact(cmd.String("redis")), channel, err)
-	}
-	if n := listening[channel]; n > 0 {
-		return fmt.Errorf("%d subscribed to the live channel %s (a bridge would store these ticks a second time): give another channel, or --force", n, channel)
-	}
-	return nil
 }
 
 // showProgress draws a bar on a terminal until the returned function is called.
@@ -210,6 +176,12 @@ func showProgress(cmd *cli.Command, r *replay.Replay) func() {
 
 // reportReplay prints the counts, and how to go on if that is needed.
 func reportReplay(w io.Writer, p replay.Progress, took time.Duration, err error) error {
+	if errors.Is(err, replay.ErrEmpty) {
+		return &exitError{code: exitEmpty, err: err}
+	}
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		err = fmt.Errorf("stream %s is not there: no tick was ever stored on this NATS, or another one is meant; check --nats (NATS_URL)", stream.Ticks)
+	}
 	if err != nil && p.Ticks == 0 {
 		return err
 	}

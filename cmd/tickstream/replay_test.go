@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
 )
 
@@ -34,7 +36,6 @@ func TestReplayToStandardOutput(t *testing.T) {
 		"--to-seq 2 --symbol BRK.B":      payloads[1:2],
 		"--to-seq 2 --symbol BRK.B,AAPL": payloads[:2],
 		"--symbol AAPL --symbol BRK.B":   payloads,
-		"--to -1h":                       nil,
 	} {
 		code, stdout, stderr := tickstream(t, append([]string{"replay", "--nats", s.nats.URL()}, strings.Fields(args)...)...)
 		if code != exitOK || !slices.Equal(lines(stdout), want) {
@@ -68,17 +69,86 @@ func TestReplayRefusesTheLiveChannel(t *testing.T) {
 		}
 		payloads := listen(t, s.redis, channel)
 		code, _, stderr := tickstream(t, s.with("replay", "--to-redis", channel)...)
-		if code != exitFailure || !strings.Contains(stderr, "1 subscribed to the live channel "+channel) || !strings.Contains(stderr, "--force") {
+		if code != exitUsage || !strings.Contains(stderr, "the live channel "+channel+" with 1 subscribed") || !strings.Contains(stderr, "--force-appv2-channel") {
 			t.Errorf("exit code %d, standard error: %s", code, stderr)
 		}
 		if len(payloads) > 0 {
 			t.Error("ticks were published all the same")
 		}
-		if code, _, stderr := tickstream(t, s.with("replay", "--force", "--to-redis", channel)...); code != exitOK {
+		if code, _, stderr := tickstream(t, s.with("replay", "--force-appv2-channel", "--to-redis", channel)...); code != exitOK {
 			t.Errorf("forced: exit code %d, standard error: %s", code, stderr)
 		}
 		if got := take(t, payloads, 3); !slices.Equal(got, stored) {
 			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// What AppV2 reads as something else is refused without asking a server.
+func TestReplayRefusesAppV2sChannels(t *testing.T) {
+	s := startTestServers(t)
+	stored := s.store(t, 2)
+	c := s.redis.Channels
+	for _, channel := range []string{
+		c.Health, c.SessionStarted, c.AlertsCritical, c.Patterns, c.Indicators, c.Errors,
+		"tickstock:streaming:health", "tickstock:alerts:new", "tickstock:patterns:x", "tickstock:indicators:y", "tickstock.events.patterns",
+	} {
+		code, _, stderr := tickstream(t, append(s.with("replay", "--to-redis", channel), "--nats", "nats://127.0.0.1:1")...)
+		if code != exitUsage || !strings.Contains(stderr, "--to-redis (TICKSTREAM_REPLAY_TO_REDIS) is "+channel+", where AppV2 expects something other") {
+			t.Errorf("%s: exit code %d, standard error: %s", channel, code, stderr)
+		}
+	}
+	payloads := listen(t, s.redis, c.Health)
+	if code, _, stderr := tickstream(t, s.with("replay", "--to-redis", c.Health, "--force-appv2-channel")...); code != exitOK {
+		t.Errorf("forced: exit code %d, standard error: %s", code, stderr)
+	}
+	if got := take(t, payloads, 2); !slices.Equal(got, stored) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Where the bridge of the same system reads, no flag helps: each tick would be
+// stored a second time.
+func TestReplayRefusesWhereTheBridgeReads(t *testing.T) {
+	s := startTestServers(t)
+	s.store(t, 3)
+	bucket, err := s.js.KeyValue(t.Context(), stream.ComponentsBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := presence.Report{Role: presence.RoleBridge, Instance: "b", Host: "box7", Bridge: &presence.Bridge{Source: "my:own:ticks", Subscribed: true}}
+	if _, err := bucket.Put(t.Context(), "bridge.b", encode(t, report)); err != nil {
+		t.Fatal(err)
+	}
+	payloads := listen(t, s.redis, "my:own:ticks")
+	for _, force := range [][]string{nil, {"--force-appv2-channel"}} {
+		code, _, stderr := tickstream(t, append(s.with("replay", "--to-redis", "my:own:ticks"), force...)...)
+		if code != exitUsage || !strings.Contains(stderr, "is my:own:ticks, which the bridge on box7 reads") {
+			t.Errorf("%v: exit code %d, standard error: %s", force, code, stderr)
+		}
+	}
+	if len(payloads) > 0 {
+		t.Error("ticks were published all the same")
+	}
+	if code, _, stderr := tickstream(t, s.with("replay", "--to-redis", "another")...); code != exitOK {
+		t.Errorf("exit code %d, standard error: %s", code, stderr)
+	}
+}
+
+// However a range comes to hold nothing, it is said in one way.
+func TestReplayOfAnEmptyRange(t *testing.T) {
+	s := startTestServers(t)
+	for i, args := range []string{
+		"", // the stream is empty
+		"--from-seq 51", "--from 1h", "--to -1h", "--symbol MSFT",
+		"--from-seq 3 --to-seq 2", "--from -1h --to -2h",
+	} {
+		if i == 1 {
+			s.store(t, 50)
+		}
+		code, stdout, stderr := tickstream(t, append([]string{"replay", "--nats", s.nats.URL()}, strings.Fields(args)...)...)
+		if code != exitEmpty || stdout != "" || !strings.HasPrefix(stderr, "tickstream: no tick in that range: ") || len(lines(stderr)) != 1 {
+			t.Errorf("%q: exit code %d, standard output %q, standard error: %s", args, code, stdout, stderr)
 		}
 	}
 }
@@ -107,7 +177,8 @@ func TestReplayToSubject(t *testing.T) {
 		code int
 		text string
 	}{
-		"tickstock.ticks.{symbol}": {exitFailure, "where the ticks already are"},
+		"tickstock.ticks.{symbol}": {exitUsage, "stream TICKS stores tickstock.ticks.*"},
+		"tickstock.bars.1m.X":      {exitUsage, "stream BARS stores tickstock.bars.*.*"},
 		"again.*":                  {exitUsage, "--to-subject (TICKSTREAM_REPLAY_TO_SUBJECT)"},
 	} {
 		code, _, stderr := tickstream(t, s.with("replay", "--to-subject", subject)...)
@@ -147,7 +218,7 @@ func TestReplayGoesOn(t *testing.T) {
 func TestReplayWithoutServers(t *testing.T) {
 	n := testbed.StartNATS(t)
 	code, _, stderr := tickstream(t, "replay", "--nats", n.URL())
-	if code != exitFailure || !strings.Contains(stderr, "look up stream TICKS") {
+	if code != exitFailure || !strings.Contains(stderr, "stream TICKS is not there") {
 		t.Errorf("without streams: exit code %d, standard error: %s", code, stderr)
 	}
 	url := n.URL()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 )
@@ -55,10 +56,10 @@ func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cli.Command {
 		Usage:                 "market ticks from Redis into JetStream, and the truth about them on both",
 		Description:           rootDescription,
 		EnableShellCompletion: true,
-		Suggest:               true,
 		Reader:                stdin,
 		Writer:                stdout,
 		ErrWriter:             stderr,
+		Version:               strings.TrimPrefix(currentBuild().String(), "tickstream "), // the flag adds it
 		Flags:                 logFlags(),
 		Commands:              commands(),
 		ArgValidator:          refuseArguments,
@@ -75,6 +76,10 @@ func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cli.Command {
 	var prepare func(*cli.Command)
 	prepare = func(cmd *cli.Command) {
 		cmd.OnUsageError = onUsageError
+		guardFlags(cmd)
+		if cmd.Action != nil {
+			cmd.Action = checked(cmd.Action)
+		}
 		for _, child := range cmd.Commands {
 			prepare(child)
 		}
@@ -96,8 +101,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil {
 		return exitOK
 	}
-	if parsed == nil {
-		err = explainUsage(root, err)
+	if parsed == nil || unknownTopic.MatchString(err.Error()) {
+		err = explainUsage(commandOf(root, args), err)
 	}
 	code := exitFailure
 	if exit, ok := errors.AsType[*exitError](err); ok {
@@ -106,7 +111,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return code
 		}
 	}
-	_, _ = fmt.Fprintf(stderr, "tickstream: %v\n", err) // nobody to tell if this fails
+	_, _ = fmt.Fprintf(stderr, "tickstream: %s\n", plain(err)) // nobody to tell if this fails
 	return code
 }
 
@@ -118,13 +123,8 @@ func refuseArguments(_ context.Context, cmd *cli.Command) error {
 	}
 	word := cmd.Args().First()
 	// Every command has a help command below it.
-	visible := slices.DeleteFunc(slices.Clone(cmd.Commands), func(c *cli.Command) bool { return c.Hidden || c.Name == "help" })
-	if len(visible) == 0 {
-		return usageErrorf("%s takes no argument %q; see %s --help", cmd.FullName(), word, cmd.FullName())
+	if !slices.ContainsFunc(cmd.Commands, func(c *cli.Command) bool { return !c.Hidden && c.Name != "help" }) {
+		return usageErrorf("%s takes no argument %q; see %s --help", strings.TrimPrefix(cmd.FullName(), "tickstream "), word, cmd.FullName())
 	}
-	message := fmt.Sprintf("unknown command %q", word)
-	if similar := cli.SuggestCommand(visible, word); similar != "" {
-		message += ", did you mean " + similar + "?"
-	}
-	return usageErrorf("%s; see %s --help", message, cmd.FullName())
+	return usageErrorf("%s; see %s --help", explainUnknownCommand(cmd, word), cmd.FullName())
 }

@@ -72,14 +72,22 @@ func simulate(ctx context.Context, cmd *cli.Command) error {
 		Duplicate: cmd.Float("duplicate"), OutOfOrder: cmd.Float("out-of-order"),
 		Speed: speed, Count: cmd.Int64("count"), Duration: cmd.Duration("duration"),
 	}
-	if cfg.Rate == 0 {
-		return flagErrorf(cmd, "rate", "is 0: give more than 0")
+	if cmd.IsSet("count") && cfg.Count < 1 {
+		return flagErrorf(cmd, "count", "is %d: give at least 1, or leave it out for no end", cfg.Count)
+	}
+	if cmd.IsSet("from") && cmd.String("from") == "" {
+		return flagErrorf(cmd, "from", "is empty: give a file, or leave it out for made-up ticks")
 	}
 	if cfg.Channel == "" {
 		cfg.Channel = channels.Ticks
 		if cfg.Shape == feed.Raw {
 			cfg.Channel = channels.RawTicks
 		}
+	}
+	checking := cfg
+	checking.Symbols = []string{"A", "B"} // for those that are loaded below
+	if err := checking.Validate(); err != nil {
+		return explainSettings(cmd, err)
 	}
 	if path := cmd.String("from"); path != "" {
 		file, closeFile, err := openInput(cmd, path)
@@ -91,9 +99,6 @@ func simulate(ctx context.Context, cmd *cli.Command) error {
 	} else if cfg.Symbols, err = simSymbols(ctx, cmd); err != nil {
 		return err
 	}
-	if err := cfg.Validate(); err != nil {
-		return usageErrorf("sim: %w; see tickstream sim --help", err)
-	}
 
 	redisCfg := redisConfigOf(cmd)
 	redisCfg.NoRetries = true
@@ -104,7 +109,7 @@ func simulate(ctx context.Context, cmd *cli.Command) error {
 	defer func() { _ = client.Close() }() // nothing is left to send
 	f, err := feed.New(cfg, client, log)
 	if err != nil {
-		return err
+		return explainSettings(cmd, err)
 	}
 	log.Info("publishing ticks", "channel", cfg.Channel, "redis", redact(redisCfg.URL), "rate", cfg.Rate, "symbols", len(cfg.Symbols))
 	err = f.Run(ctx)
@@ -115,7 +120,7 @@ func simulate(ctx context.Context, cmd *cli.Command) error {
 // simSymbols are the first symbols of the universe.
 func simSymbols(ctx context.Context, cmd *cli.Command) ([]string, error) {
 	n := cmd.Int("symbols")
-	if n < 0 {
+	if n < 0 || n == 0 && cmd.IsSet("symbols") {
 		return nil, flagErrorf(cmd, "symbols", "is %d: give at least 1", n)
 	}
 	u, err := loadUniverse(ctx, cmd, logger(cmd))

@@ -11,16 +11,16 @@ const categoryStreams = "Streams"
 // streamFlags are the limits of the streams, for every role that may make them.
 func streamFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "partitions", Sources: env("partitions"), Category: categoryStreams,
-			Usage: "`N` partitions of TICKS, fixed when it is made; 0: what it has, 8 for a new one"},
+		&cli.IntFlag{Name: "partitions", Sources: env("partitions"), Category: categoryStreams, DefaultText: "what it has, 8 for a new one",
+			Usage: "`N` partitions of TICKS, fixed when it is made"},
 		&cli.IntFlag{Name: "replicas", Sources: env("replicas"), Category: categoryStreams, DefaultText: "what they have, 1 for new ones",
 			Usage: "`N` copies of every stream and bucket: 1, or 3 or 5 on a cluster"},
-		&cli.DurationFlag{Name: "ticks-max-age", Sources: env("ticks-max-age"), Category: categoryStreams,
-			Usage: "how long ticks are kept (`DURATION`; default: what it has, 168h for a new one)"},
-		&cli.StringFlag{Name: "ticks-max-bytes", Sources: env("ticks-max-bytes"), Category: categoryStreams,
-			Usage: "`SIZE` of TICKS at most, such as 20GiB (default: what it has; a new one gets 20GiB, with up no more than half of what the disk has free)"},
-		&cli.DurationFlag{Name: "duplicate-window", Sources: env("duplicate-window"), Category: categoryStreams,
-			Usage: "how long JetStream remembers the message ids of ticks (`DURATION`; default: what it has, 30s for a new one)"},
+		&cli.DurationFlag{Name: "ticks-max-age", Sources: env("ticks-max-age"), Category: categoryStreams, DefaultText: "what it has, 168h for a new one",
+			Usage: "how long ticks are kept (`DURATION`)"},
+		&cli.StringFlag{Name: "ticks-max-bytes", Sources: env("ticks-max-bytes"), Category: categoryStreams, DefaultText: "what it has; a new one 20GiB, with up no more than half of what the disk has free",
+			Usage: "`SIZE` of TICKS at most"},
+		&cli.DurationFlag{Name: "duplicate-window", Sources: env("duplicate-window"), Category: categoryStreams, DefaultText: "what it has, 30s for a new one",
+			Usage: "how long JetStream remembers the message ids of ticks (`DURATION`)"},
 	}
 }
 
@@ -37,7 +37,7 @@ func streamConfigOf(cmd *cli.Command) (stream.Config, error) {
 		return stream.Config{}, err
 	}
 	if err := cfg.Validate(); err != nil {
-		return stream.Config{}, usageErrorf("%w (flags of the same names; see %s --help)", err, cmd.FullName())
+		return stream.Config{}, explainSettings(cmd, err)
 	}
 	return cfg, nil
 }
@@ -49,7 +49,7 @@ func sizeOf(cmd *cli.Command, flag string) (int64, error) {
 		return 0, nil
 	}
 	size, err := humanize.ParseBytes(text)
-	if err != nil || size > 1<<60 {
+	if err != nil || size == 0 || size > 1<<60 {
 		return 0, flagErrorf(cmd, flag, "cannot be %q: give a size such as 512MiB or 20GiB", text)
 	}
 	return int64(size), nil //nolint:gosec // bounded just above

@@ -42,7 +42,7 @@ func upCommand() *cli.Command {
 				&cli.FloatFlag{Name: "rate", Sources: env("sim", "rate"), Value: 60,
 					Usage: "ticks a second of the synthetic feed (`RATE`); up --sim 5000 says the same"},
 			},
-			natsFlags(""), redisFlags(""), healthFlags(), bridgeFlags(upDrainTimeout), streamFlags(),
+			natsFlags(""), redisFlags(""), healthFlags(), bridgeFlags(upDrainTimeout), pipelineFlags(), streamFlags(),
 		),
 		Action: runUp,
 	}
@@ -94,7 +94,11 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	roles := health.tellOf(append(bridgeRoles, p.pipelineRoles(streams)...))
+	pipelineRoles, err := p.pipelineRoles(cmd, streams)
+	if err != nil {
+		return err
+	}
+	roles := health.tellOf(append(bridgeRoles, pipelineRoles...))
 	roles = append(roles, health.roles...)
 	if cmd.Bool("sim") {
 		feed, err := p.feedRole(redisCfg, rate, health.symbols)
@@ -119,6 +123,9 @@ func simRate(cmd *cli.Command) (float64, error) {
 	rate, err := strconv.ParseFloat(cmd.Args().First(), 64)
 	if err != nil || !cmd.Bool("sim") || cmd.Args().Len() > 1 {
 		return 0, usageErrorf("up takes a rate behind --sim and nothing else, not %q; see tickstream up --help", cmd.Args().First())
+	}
+	if !(rate > 0 && rate <= 1e6) { // written so that NaN fails too
+		return 0, usageErrorf("up --sim cannot be %v: give more than 0 and at most 1000000 ticks a second, or leave --sim out", cmd.Args().First())
 	}
 	return rate, nil
 }

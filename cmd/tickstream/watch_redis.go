@@ -19,13 +19,13 @@ import (
 // still there.
 const silence = 15 * time.Second
 
-func watchRedis(ctx context.Context, cmd *cli.Command, out *printer) error {
+func watchRedis(ctx context.Context, cmd *cli.Command, kinds []watchKind, out *printer) error {
 	client, err := connectRedis(redisConfigOf(cmd), "watch")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = client.Close() }() // it was only read from
-	l := &listener{client: client, channels: channelsOf(cmd), out: out, log: logger(cmd)}
+	l := &listener{client: client, channels: channelsOf(cmd), kinds: kinds, out: out, log: logger(cmd)}
 	return l.run(ctx)
 }
 
@@ -33,15 +33,17 @@ func watchRedis(ctx context.Context, cmd *cli.Command, out *printer) error {
 type listener struct {
 	client   redis.UniversalClient
 	channels event.Channels
+	kinds    []watchKind
 	out      *printer
 	log      *slog.Logger
-	greeted  bool // the session was printed
+	greeted  bool   // the session was printed
+	session  string // the last session event that was printed: its type and id
+	health   string // the last health event
 }
 
 // run listens until ctx ends; only a failure to print ends it earlier.
 func (l *listener) run(ctx context.Context) error {
-	c := l.channels
-	pubsub := l.client.Subscribe(ctx, c.Health, c.SessionStarted, c.SessionStopped, c.AlertsCritical, c.AlertsIndicator)
+	pubsub := l.client.Subscribe(ctx, watchedChannels(l.kinds, l.channels)...)
 	defer func() { _ = pubsub.Close() }() // closing twice is an error of no meaning
 	// Receive does not end with a context.
 	defer context.AfterFunc(ctx, func() { _ = pubsub.Close() })()
@@ -78,9 +80,12 @@ func (l *listener) run(ctx context.Context) error {
 func (l *listener) take(ctx context.Context, received any) error {
 	switch m := received.(type) {
 	case *redis.Message:
-		return l.out.print([]byte(m.Payload))
+		if l.repeated(m.Payload) {
+			return nil
+		}
+		return l.out.printMessage(nil, time.Now(), []byte(m.Payload))
 	case *redis.Subscription:
-		if !l.greeted {
+		if !l.greeted && watches(l.kinds, "session") {
 			l.greeted = true
 			return l.greet(ctx)
 		}
@@ -103,7 +108,33 @@ func (l *listener) greet(ctx context.Context) error {
 		l.log.Warn("the current session cannot be read", "err", err)
 		return nil
 	}
+	l.repeated(string(started)) // remembers it
 	return l.out.print(started)
+}
+
+// repeated is whether payload says again what was printed: health tells of the
+// session and of itself once more to each new subscriber, such as this one.
+func (l *listener) repeated(payload string) bool {
+	var e struct {
+		Type    string `json:"type"`
+		Session struct {
+			ID string `json:"session_id"`
+		} `json:"session"`
+	}
+	if json.Unmarshal([]byte(payload), &e) != nil {
+		return false
+	}
+	told, last := payload, &l.health
+	switch e.Type {
+	case "streaming_health":
+	case "streaming_session_started", "streaming_session_stopped":
+		told, last = e.Type+" "+e.Session.ID, &l.session
+	default:
+		return false
+	}
+	again := told == *last
+	*last = told
+	return again
 }
 
 // sessionEvent makes the event of a stored session: its start while it runs,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
 	"github.com/tickstock/tickstream/health/session"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
@@ -27,7 +28,7 @@ func TestWatchNATS(t *testing.T) {
 	s.publish(t, stream.HealthAlert, json.RawMessage(`{"type":"critical_alert","severity":"critical","message":"long ago"}`))
 	s.publish(t, stream.HealthStatus, healthEvent(event.StatusStarting))
 	s.publish(t, stream.HealthStatus, healthEvent(event.StatusHealthy))
-	run := start(t, "", s.with("watch")...)
+	run := start(t, "", s.with("watch", "--text")...)
 	run.shows(t, "healthy")
 	if out := lines(run.stdout.String()); len(out) != 2 || !strings.Contains(out[0], "session started") {
 		t.Errorf("it begins with %q, want the session and the latest health", out)
@@ -57,7 +58,7 @@ func TestWatchWritesJSON(t *testing.T) {
 	s := startTestServers(t)
 	want := healthEvent(event.StatusHealthy)
 	s.publish(t, stream.HealthStatus, want)
-	run := start(t, "", s.with("watch", "--json")...)
+	run := start(t, "", s.with("watch")...)
 	run.shows(t, "\n")
 	if got := strings.TrimSpace(run.stdout.String()); got != string(encode(t, want)) {
 		t.Errorf("got %s", got)
@@ -69,7 +70,7 @@ func TestWatchStartsFirst(t *testing.T) {
 	n := testbed.StartNATS(t)
 	url := n.URL()
 	n.Stop()
-	run := start(t, "", "watch", "--nats", url)
+	run := start(t, "", "watch", "--text", "--nats", url)
 	testbed.Eventually(t, 10*time.Second, "it waits", func(context.Context) bool { return strings.Contains(run.stderr.String(), "trying on") })
 	n.Start()
 	js := n.JetStream()
@@ -91,7 +92,7 @@ func TestWatchRedis(t *testing.T) {
 	if err := client.Set(t.Context(), r.Channels.SessionKey, encode(t, record), time.Minute).Err(); err != nil {
 		t.Fatal(err)
 	}
-	run := start(t, "", "watch", "--bus", "redis", "--redis", r.URL, "--redis-namespace", namespace)
+	run := start(t, "", "watch", "--text", "--bus", "redis", "--redis", r.URL, "--redis-namespace", namespace)
 	run.shows(t, "session started  "+record.SessionID)
 	publish := func(channel string, value any) {
 		testbed.Eventually(t, 10*time.Second, "somebody is subscribed to "+channel, func(ctx context.Context) bool {
@@ -117,6 +118,136 @@ func TestWatchRedis(t *testing.T) {
 	run.stop()
 	if code := run.wait(t); code != exitOK {
 		t.Errorf("exit code %d, standard error: %s", code, &run.stderr)
+	}
+}
+
+// Each kind is what its subjects hold from now on, and nothing else.
+func TestWatchKinds(t *testing.T) {
+	t.Parallel()
+	s := startTestServers(t)
+	bar := json.RawMessage(`{"type":"bar","symbol":"AAPL","timeframe":"1min","start":"2025-10-07T14:30:00.000Z","close":1}`)
+	indicator := json.RawMessage(`{"type":"indicator","indicator":"RSI","symbol":"AAPL","value":1}`)
+	crossing := json.RawMessage(`{"type":"indicator_alert","alert":"RSI_OVERBOUGHT","symbol":"AAPL"}`)
+	fault := json.RawMessage(`{"type":"critical_alert","severity":"critical","message":"it burns"}`)
+	tick := json.RawMessage(`{"symbol":"AAPL","price":187.50,"volume":100,"timestamp":1728300000.5}`)
+	everything := func() {
+		s.publish(t, stream.BarSubject("1min", "AAPL"), bar)
+		s.publish(t, stream.SignalSubject("indicator", "RSI", "AAPL"), indicator)
+		s.publish(t, stream.SignalSubject("alert", "RSI_OVERBOUGHT", "AAPL"), crossing)
+		s.publish(t, stream.HealthAlert, fault)
+		s.publish(t, stream.TickSubject("AAPL"), tick)
+		s.publish(t, stream.ClockSubject(0), json.RawMessage(`{"type":"clock_mark"}`))
+		msg := nats.NewMsg(stream.RejectSubject("not_json"))
+		msg.Data = []byte("no\ntick")
+		msg.Header.Set(event.HeaderRejectReason, "not_json")
+		msg.Header.Set(event.HeaderRejectDetail, "byte 0")
+		if _, err := s.js.PublishMsg(t.Context(), msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	everything() // before anybody watches
+	for kinds, want := range map[string][]string{
+		"bars":           {string(bar)},
+		"signals":        {string(crossing), string(indicator)},
+		"alerts":         {string(fault), string(crossing)},
+		"alerts signals": {string(fault), string(crossing), string(indicator)},
+		"ticks ticks":    {string(tick)},
+		"rejects":        {`"reason":"not_json","detail":"byte 0"`},
+		"--text ticks":   {"2024-10-07T11:20:00.500Z tick       AAPL  187.5  volume 100"},
+		"--text rejects": {`reject not_json  byte 0  "no\ntick"`},
+		"--text bars":    {"2025-10-07T14:30:00.000Z bar        AAPL  1min"},
+	} {
+		run := start(t, "", s.with(append([]string{"watch"}, strings.Fields(kinds)...)...)...)
+		// A consumer a stream says that it follows.
+		streams := map[string]bool{}
+		for _, word := range strings.Fields(kinds) {
+			for _, k := range watchKinds {
+				if k.name == word {
+					for name := range k.subjects {
+						streams[name] = true
+					}
+				}
+			}
+		}
+		for name := range streams {
+			testbed.Eventually(t, 10*time.Second, "it follows "+name, func(ctx context.Context) bool {
+				st, err := s.js.Stream(ctx, name)
+				return err == nil && st.CachedInfo().State.Consumers > 0
+			})
+		}
+		everything()
+		for _, text := range want {
+			run.shows(t, text)
+		}
+		run.stop()
+		if code := run.wait(t); code != exitOK {
+			t.Errorf("%s: exit code %d, standard error: %s", kinds, code, &run.stderr)
+		}
+		if got := lines(run.stdout.String()); len(got) != len(want) {
+			t.Errorf("%s: printed %q", kinds, got)
+		}
+		for name := range streams { // its consumer is gone before the next one is awaited
+			testbed.Eventually(t, 10*time.Second, "it has left "+name, func(ctx context.Context) bool {
+				st, err := s.js.Stream(ctx, name)
+				if err != nil {
+					return false
+				}
+				for info := range st.ListConsumers(ctx).Info() {
+					_ = st.DeleteConsumer(ctx, info.Name)
+				}
+				return st.CachedInfo().State.Consumers == 0
+			})
+		}
+	}
+}
+
+func TestWatchSignalsOnRedis(t *testing.T) {
+	t.Parallel()
+	r := testbed.StartRedis(t)
+	namespace := strings.TrimSuffix(r.Channels.Ticks, ":market:ticks")
+	client := r.Client()
+	run := start(t, "", "watch", "signals", "--text", "--bus", "redis", "--redis", r.URL, "--redis-namespace", namespace)
+	pattern := json.RawMessage(`{"type":"streaming_pattern","detection":{"pattern":"Doji","symbol":"AAPL","confidence":0.9,"timestamp":"t"}}`)
+	testbed.Eventually(t, 10*time.Second, "somebody is subscribed", func(ctx context.Context) bool {
+		counts, err := client.PubSubNumSub(ctx, r.Channels.Patterns, r.Channels.Indicators, r.Channels.AlertsIndicator).Result()
+		return err == nil && counts[r.Channels.Patterns] == 1 && counts[r.Channels.Indicators] == 1 && counts[r.Channels.AlertsIndicator] == 1
+	})
+	client.Publish(t.Context(), r.Channels.Health, encode(t, healthEvent(event.StatusHealthy))) // not asked for
+	client.Publish(t.Context(), r.Channels.Patterns, []byte(pattern))
+	client.Publish(t.Context(), r.Channels.PatternsHigh, []byte(pattern)) // the same once more
+	client.Publish(t.Context(), r.Channels.AlertsIndicator, `{"type":"indicator_alert","alert_type":"RSI_OVERSOLD","symbol":"AAPL"}`)
+	run.shows(t, "RSI_OVERSOLD")
+	if got := lines(run.stdout.String()); len(got) != 2 || !strings.Contains(got[0], "Doji  confidence 0.9") {
+		t.Errorf("printed %q", got)
+	}
+}
+
+// Health tells of the session again to each new subscriber.
+func TestWatchRedisTellsOfTheSessionOnce(t *testing.T) {
+	t.Parallel()
+	r := testbed.StartRedis(t)
+	namespace := strings.TrimSuffix(r.Channels.Ticks, ":market:ticks")
+	client := r.Client()
+	record := session.Record{Session: someSession(), MarketDate: "2025-10-07", UpdatedAt: event.At(eventTime)}
+	record.SessionID = uuid.NewString()
+	if err := client.Set(t.Context(), r.Channels.SessionKey, encode(t, record), time.Minute).Err(); err != nil {
+		t.Fatal(err)
+	}
+	run := start(t, "", "watch", "--text", "--bus", "redis", "--redis", r.URL, "--redis-namespace", namespace)
+	run.shows(t, "session started  "+record.SessionID)
+	again := event.NewSessionStarted(record.Session, eventTime.Add(time.Minute))
+	client.Publish(t.Context(), r.Channels.SessionStarted, encode(t, again))
+	health := encode(t, healthEvent(event.StatusHealthy))
+	client.Publish(t.Context(), r.Channels.Health, health)
+	client.Publish(t.Context(), r.Channels.SessionStarted, encode(t, again))
+	client.Publish(t.Context(), r.Channels.Health, health)
+	other := someSession()
+	other.SessionID = uuid.NewString()
+	client.Publish(t.Context(), r.Channels.SessionStarted, encode(t, event.NewSessionStarted(other, eventTime)))
+	run.shows(t, other.SessionID)
+	out := run.stdout.String()
+	if strings.Count(out, "session started") != 2 || strings.Count(out, "healthy") != 1 {
+		t.Errorf("printed %s", out)
 	}
 }
 

@@ -21,9 +21,10 @@ type consumerMeter struct{}
 
 func (consumerMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
 	if m.info == nil {
-		facts.Consumers = nil
+		facts.Consumers, facts.Partitions = nil, 0
 		return nil
 	}
+	facts.Partitions = stream.PartitionsOf(m.info.Config)
 	var consumers []Consumer
 	list := m.ticks.ListConsumers(ctx)
 	for info := range list.Info() {

@@ -51,6 +51,8 @@ type Facts struct {
 	// StaleSymbols of the universe have none, in the universe's order.
 	StaleSymbols []string
 
+	// Partitions of TICKS.
+	Partitions int
 	// Consumers are the pipeline's consumers of TICKS, by name.
 	Consumers []Consumer
 	// BarsPerMinute are the bars stored in a minute that begins and ends at a

@@ -23,10 +23,10 @@ func wellFacts() observe.Facts {
 		RateWindow: 10 * time.Second, ActiveWindow: time.Minute, ErrorWindow: time.Minute,
 		TicksPerSecond: 15, TicksInErrorWindow: 900, LastTickAt: ago(100 * time.Millisecond), FirstTickAt: ago(time.Hour),
 		IngestLag: 20 * time.Millisecond, UniverseSize: 60, ActiveSymbols: 60,
-		Consumers: []observe.Consumer{{Name: "pipeline"}},
+		Consumers: []observe.Consumer{{Name: "pipeline_0"}}, Partitions: 2,
 		Components: []presence.Report{
 			{Role: presence.RoleBridge, Instance: "b1", Bridge: &presence.Bridge{Source: "ticks-in", Subscribed: true}},
-			{Role: presence.RolePipeline, Instance: "p1", StartedAt: ago(time.Hour), Pipeline: &presence.Pipeline{Consumer: "pipeline"}},
+			{Role: presence.RolePipeline, Instance: "p1", StartedAt: ago(time.Hour), Pipeline: &presence.Pipeline{Works: true, Partitions: []presence.Partition{{Number: 0}, {Number: 1}}}},
 		},
 		LastReports: map[string]time.Time{presence.RoleBridge: ago(time.Second), presence.RolePipeline: ago(time.Second)},
 	}
@@ -149,8 +149,8 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"one bridge stands by": {func(f facts, _ around) {
 			f.Components = append(f.Components, presence.Report{Role: presence.RoleBridge, Bridge: &presence.Bridge{}})
 		}, event.StatusHealthy, "", nil},
-		"pipeline without its consumer": {func(f facts, _ around) { f.Consumers = nil }, event.StatusDegraded, "consumer_missing", []string{"consumer pipeline"}},
-		"pipeline about to consume":     {func(f facts, _ around) { f.Consumers = nil; f.Components[1].StartedAt = ago(time.Second) }, event.StatusHealthy, "", nil},
+		"a partition without an owner":     {func(f facts, _ around) { f.Partitions = 3 }, event.StatusDegraded, "consumer_missing", []string{"1 of 3 partitions"}},
+		"pipeline about to take its share": {func(f facts, _ around) { f.Partitions = 3; f.Components[1].StartedAt = ago(time.Second) }, event.StatusHealthy, "", nil},
 
 		"no ticks": {func(f facts, _ around) { quiet(f, 42*time.Second) }, event.StatusError, "no_ticks",
 			[]string{"no tick stored for 42 s while the market is open; the bridge is subscribed to ticks-in: nothing publishes there"}},
@@ -198,7 +198,7 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"symbols stale after the open":   {func(f facts, s around) { f.StaleSymbols = make([]string, 60); s.MarketOpenedAt = ago(59 * time.Second) }, event.StatusHealthy, "", nil},
 		"ingest lag":                     {func(f facts, _ around) { f.IngestLag = 2100 * time.Millisecond }, event.StatusDegraded, "lag_high", []string{"2.1 s after their event time, the bound is 2 s"}},
 		"ingest lag, critical":           {func(f facts, _ around) { f.IngestLag, f.ClockOffset = 31*time.Second, -31*time.Second }, event.StatusError, "lag_high", []string{"31 s", "clock is off by 31 s"}},
-		"consumer behind":                {func(f facts, _ around) { f.Consumers[0].Lag, f.Consumers[0].Pending = 3*time.Second, 45 }, event.StatusDegraded, "consumer_behind", []string{"consumer pipeline is 3 s behind, with 45 ticks waiting"}},
+		"consumer behind":                {func(f facts, _ around) { f.Consumers[0].Lag, f.Consumers[0].Pending = 3*time.Second, 45 }, event.StatusDegraded, "consumer_behind", []string{"consumer pipeline_0 is 3 s behind, with 45 ticks waiting"}},
 		"consumer far behind":            {func(f facts, _ around) { f.Consumers[0].Lag = 31 * time.Second }, event.StatusError, "consumer_behind", nil},
 		"much pending":                   {func(f facts, _ around) { f.Consumers[0].Pending = 100_001 }, event.StatusDegraded, "consumer_behind", []string{"100,001"}},
 		"very much pending":              {func(f facts, _ around) { f.Consumers[0].Pending = 5_000_001 }, event.StatusError, "consumer_behind", nil},

@@ -2,7 +2,7 @@ package observe
 
 import (
 	"fmt"
-	"slices"
+
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -46,15 +46,25 @@ func (e *examination) components() {
 		e.add(severity, CodeBridgeNotSubscribed, presence.RoleBridge, "start Redis, or check the bridge's REDIS_URL and its log",
 			"the bridge is not subscribed to %s: what is published there now is not stored", sources(bridges))
 	}
-	for _, report := range e.with(presence.RolePipeline) {
-		if report.Pipeline == nil || report.Pipeline.Consumer == "" || e.s.Now.Sub(report.StartedAt) < e.MissingAfter {
-			continue
+	e.workers()
+}
+
+// workers examines whether each partition has an owner, once those that are
+// present had time to take their share.
+func (e *examination) workers() {
+	workers := e.with(presence.RolePipeline)
+	owned, longest := map[int]bool{}, time.Duration(0)
+	for _, report := range workers {
+		if report.Pipeline != nil {
+			for _, p := range report.Pipeline.Partitions {
+				owned[p.Number] = true
+			}
+			longest = max(longest, e.s.Now.Sub(report.StartedAt))
 		}
-		name := report.Pipeline.Consumer
-		if !e.settling() && !slices.ContainsFunc(e.f.Consumers, func(c Consumer) bool { return c.Name == name }) {
-			e.add(SeverityWarning, CodeConsumerMissing, name, "look at the log of pipeline; restart it",
-				"the pipeline runs but its consumer %s of %s does not exist: it takes in no ticks", name, stream.Ticks)
-		}
+	}
+	if missing := e.f.Partitions - len(owned); missing > 0 && len(workers) > 0 && longest > e.MissingAfter && !e.settling() {
+		e.add(SeverityWarning, CodeConsumerMissing, presence.RolePipeline, "look at the log of pipeline; restart it",
+			"%d of %d partitions of %s have no owner among the %d pipelines: no bars are made of them", missing, e.f.Partitions, stream.Ticks, len(workers))
 	}
 }
 

@@ -147,7 +147,7 @@ func detailOf(r presence.Report) string {
 	case r.Bridge != nil:
 		return "not subscribed to " + r.Bridge.Source
 	case r.Pipeline != nil:
-		return fmt.Sprintf("consumer %s, %d consumed", r.Pipeline.Consumer, r.Pipeline.Consumed)
+		return fmt.Sprintf("%d partitions, %d bars, %d signals", len(r.Pipeline.Partitions), r.Pipeline.Bars, r.Pipeline.Signals)
 	}
 	return ""
 }

@@ -96,7 +96,7 @@ func snapshot(t *testing.T, status event.Status, now time.Time) health.Snapshot 
 		Issues:  []observe.Issue{{Code: "x", Severity: observe.SeverityError, Component: "bridge", Sentence: `no tick for <b>31 s</b>`, Mend: "see whether AppV2 publishes"}},
 		Facts: observe.Facts{UniverseSize: 60, Components: []presence.Report{
 			{Role: presence.RoleBridge, Instance: "b-1", Bridge: &presence.Bridge{Source: "tickstock:market:ticks", Subscribed: true, Stored: 7}},
-			{Role: presence.RolePipeline, Instance: "p-1", Pipeline: &presence.Pipeline{Consumer: "pipeline", Consumed: 9}},
+			{Role: presence.RolePipeline, Instance: "p-1", Pipeline: &presence.Pipeline{Works: true, Bars: 9}},
 		}},
 		Buses: []health.BusState{
 			{Name: "NATS", Reach: observe.Reach{OK: true}, Leading: true, Receivers: -1},
@@ -117,7 +117,7 @@ func TestPageShowsWhatIsKnown(t *testing.T) {
 	for _, want := range []string{
 		"<title>error · tickstream health</title>", `class="bad"`, "no tick for &lt;b&gt;31 s&lt;/b&gt;", "To do: see whether AppV2 publishes",
 		"e40d0164-9c1d-4f3a-8a53-9a7a5f0f2f11", "60 of 60", "15.2", "30 symbols without a recent tick: BRK.B and more",
-		"7 stored", "9 consumed", "away for 1m: connection refused", "publishes", `lang="en"`,
+		"7 stored", "9 bars", "away for 1m: connection refused", "publishes", `lang="en"`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)

@@ -12,6 +12,7 @@ type Channels struct {
 	Health          string
 	Patterns        string
 	PatternsHigh    string // confidence >= 0.8
+	PatternEvents   string // of AppV2's first generation
 	Indicators      string
 	AlertsIndicator string
 	AlertsCritical  string
@@ -39,6 +40,7 @@ func NewChannels(namespace string) Channels {
 		Health:          streaming + "health",
 		Patterns:        namespace + ":patterns:streaming",
 		PatternsHigh:    namespace + ":patterns:detected",
+		PatternEvents:   namespace + ".events.patterns",
 		Indicators:      namespace + ":indicators:streaming",
 		AlertsIndicator: namespace + ":alerts:indicators",
 		AlertsCritical:  namespace + ":alerts:critical",

@@ -134,15 +134,17 @@ type IndicatorAlert struct {
 type Progress struct {
 	Type      string `json:"type"` // "progress"
 	Partition int    `json:"partition"`
-	Sequence  uint64 `json:"sequence"` // in TICKS
+	// Created is when that TICKS was made, Unix nanoseconds.
+	Created  int64  `json:"created"`
+	Sequence uint64 `json:"sequence"` // in TICKS
 	// Results of the message at Sequence that are published so far.
 	Results int    `json:"results"`
 	Worker  string `json:"worker"`
 }
 
 // NewProgress is the progress of worker in partition.
-func NewProgress(partition int, sequence uint64, results int, worker string) Progress {
-	return Progress{Type: "progress", Partition: partition, Sequence: sequence, Results: results, Worker: worker}
+func NewProgress(partition int, created int64, sequence uint64, results int, worker string) Progress {
+	return Progress{Type: "progress", Partition: partition, Created: created, Sequence: sequence, Results: results, Worker: worker}
 }
 
 // SignalID is a UUID that is the same wherever it is derived: of a kind and

@@ -42,3 +42,6 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	}
 	return t.UnmarshalText(data[1 : len(data)-1])
 }
+
+// Seconds is the moment at Unix seconds.
+func Seconds(unix int64) Time { return Time{time.Unix(unix, 0).UTC()} }

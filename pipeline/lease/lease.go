@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,11 +17,18 @@ import (
 type Config struct {
 	// Key names what is led, such as "health".
 	Key string
-	// Holder identifies this process among the candidates.
+	// Holder identifies this process among the candidates; no two may share it.
 	Holder string
 	// TTL is the bucket's: a holder that has not renewed for so long has lost
 	// the lease. At least 300 ms.
 	TTL time.Duration
+	// Wanted tells whether to campaign now; nil means always. It is not asked
+	// while the lease is held: lead gives a lease up by returning.
+	Wanted func() bool
+	// Refused is called by Run after each campaign that was not won, with who
+	// holds the lease, or "" where that cannot be told because NATS is away or
+	// the bucket is missing. Optional; it must not wait.
+	Refused func(holder string)
 }
 
 // Lease is a candidacy. [Lease.Run] is its whole life.
@@ -28,6 +36,9 @@ type Lease struct {
 	cfg    Config
 	bucket func(context.Context) (jetstream.KeyValue, error)
 	log    *slog.Logger
+
+	began time.Time
+	until atomic.Int64 // end of the tenure, as nanoseconds since began; 0 where there is none
 }
 
 // New makes a candidacy. The bucket is looked up at each campaign, so that it
@@ -39,7 +50,7 @@ func New(cfg Config, bucket func(context.Context) (jetstream.KeyValue, error), l
 	case cfg.TTL < 300*time.Millisecond:
 		return nil, fmt.Errorf("lease %s: TTL is %v: give at least 300ms", cfg.Key, cfg.TTL)
 	}
-	return &Lease{cfg: cfg, bucket: bucket, log: log}, nil
+	return &Lease{cfg: cfg, bucket: bucket, log: log, began: time.Now()}, nil
 }
 
 // Run campaigns until ctx ends. Whenever it holds the lease it runs lead, whose
@@ -49,7 +60,9 @@ func (l *Lease) Run(ctx context.Context, lead func(context.Context) error) error
 	retry := time.NewTicker(l.cfg.TTL / 6)
 	defer retry.Stop()
 	for {
-		if held, ok := l.acquire(ctx); ok {
+		if l.cfg.Wanted != nil && !l.cfg.Wanted() {
+			// Not now.
+		} else if held, ok := l.acquire(ctx); ok {
 			if err := l.hold(ctx, held, lead); err != nil {
 				return err
 			}
@@ -62,6 +75,11 @@ func (l *Lease) Run(ctx context.Context, lead func(context.Context) error) error
 	}
 }
 
+// Held tells whether the lease is certainly held at this moment. A process that
+// was stopped for longer than the TTL learns it here before it learns it by the
+// end of lead's context.
+func (l *Lease) Held() bool { return int64(time.Since(l.began)) < l.until.Load() }
+
 // tenure is a lease that is held: its bucket, the revision of the last renewal
 // and when that renewal was asked for.
 type tenure struct {
@@ -71,25 +89,48 @@ type tenure struct {
 }
 
 func (l *Lease) acquire(ctx context.Context) (*tenure, bool) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.TTL/2)
+	campaign, cancel := context.WithTimeout(ctx, l.cfg.TTL/2)
 	defer cancel()
+	held, holder := l.campaign(campaign)
+	if held == nil && ctx.Err() == nil && l.cfg.Refused != nil {
+		l.cfg.Refused(holder)
+	}
+	return held, held != nil
+}
+
+// campaign takes the lease, or tells who holds it where that can be told.
+func (l *Lease) campaign(ctx context.Context) (held *tenure, holder string) {
 	bucket, err := l.bucket(ctx)
 	if err != nil {
-		return nil, false
+		return nil, ""
 	}
 	asked := time.Now()
 	revision, err := bucket.Create(ctx, l.cfg.Key, []byte(l.cfg.Holder))
-	if err != nil {
-		// Held by another, or NATS is away: both mean to try again.
-		return nil, false
+	if err == nil {
+		return &tenure{bucket: bucket, revision: revision, renewed: asked}, ""
 	}
-	return &tenure{bucket: bucket, revision: revision, renewed: asked}, true
+	entry, err := bucket.Get(ctx, l.cfg.Key)
+	if err != nil {
+		return nil, ""
+	}
+	if holder := string(entry.Value()); holder != l.cfg.Holder {
+		return nil, holder
+	}
+	// Lost to an outage, and nobody took it since.
+	asked = time.Now()
+	revision, err = bucket.Update(ctx, l.cfg.Key, []byte(l.cfg.Holder), entry.Revision())
+	if err != nil {
+		return nil, ""
+	}
+	return &tenure{bucket: bucket, revision: revision, renewed: asked}, ""
 }
 
 // hold runs lead and renews until either ends. The tenure counts from when a
 // renewal was asked for, so it ends here before it ends in the bucket.
 func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Context) error) error {
 	l.log.Debug("lease taken", "lease", l.cfg.Key, "holder", l.cfg.Holder)
+	l.extend(held)
+	defer l.until.Store(0)
 	leadCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan error, 1)
@@ -108,6 +149,7 @@ func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Contex
 			return err
 		case <-renew.C:
 			if l.renew(ctx, held) {
+				l.extend(held)
 				continue
 			}
 			l.log.Warn("lease lost", "lease", l.cfg.Key, "holder", l.cfg.Holder)
@@ -115,6 +157,10 @@ func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Contex
 			return <-done
 		}
 	}
+}
+
+func (l *Lease) extend(held *tenure) {
+	l.until.Store(int64(held.renewed.Add(l.cfg.TTL).Sub(l.began)))
 }
 
 // renew reports whether the lease is still held: refused means another has it,

@@ -93,6 +93,53 @@ func TestLeaseIsLostWithTheServerAndWonAgain(t *testing.T) {
 	}
 }
 
+func TestRefusedCandidateLearnsOfTheHolder(t *testing.T) {
+	n := testbed.StartNATS(t)
+	js := n.JetStream()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	led := make(chan struct{})
+	first := candidate(t, js, "first")
+	wg.Go(func() { // ends with cancel
+		_ = first.Run(ctx, func(ctx context.Context) error { close(led); <-ctx.Done(); return nil })
+	})
+	<-led
+	var holder atomic.Value
+	second, err := lease.New(lease.Config{
+		Key: "role", Holder: "second", TTL: ttl, Refused: func(by string) { holder.Store(by) },
+	}, bucket(t, js), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wg.Go(func() { // ends with cancel
+		_ = second.Run(ctx, func(ctx context.Context) error { <-ctx.Done(); return nil })
+	})
+	testbed.Eventually(t, 5*time.Second, "the holder's name", func(context.Context) bool { return holder.Load() == "first" })
+	n.Stop()
+	testbed.Eventually(t, 5*time.Second, "that it cannot be told", func(context.Context) bool { return holder.Load() == "" })
+	cancel()
+	wg.Wait()
+}
+
+// The key outlives an outage that was too long for the holder to be sure of it.
+func TestHolderTakesItsOwnLeaseUpAgain(t *testing.T) {
+	n := testbed.StartNATS(t)
+	open := bucket(t, n.JetStream())
+	kv, err := open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Create(t.Context(), "role", []byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	done := errors.New("done")
+	err = candidate(t, n.JetStream(), "a").Run(t.Context(), func(context.Context) error { return done })
+	if !errors.Is(err, done) || time.Since(began) >= ttl {
+		t.Errorf("Run = %v after %v, want the lease before it runs out", err, time.Since(began))
+	}
+}
+
 func TestRunReturnsTheLeadersError(t *testing.T) {
 	n := testbed.StartNATS(t)
 	broken := errors.New("broken")

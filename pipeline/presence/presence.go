@@ -44,6 +44,7 @@ type Report struct {
 	ReportedAt time.Time `json:"reported_at"`
 	Usage      Usage     `json:"usage"`
 	Bridge     *Bridge   `json:"bridge,omitempty"`
+	Egress     *Egress   `json:"egress,omitempty"` // of a bridge
 	Pipeline   *Pipeline `json:"pipeline,omitempty"`
 }
 
@@ -60,6 +61,7 @@ type Bridge struct {
 	Source           string           `json:"source"`          // channel or stream
 	State            string           `json:"state,omitempty"` // active or standby; empty is active
 	Subscribed       bool             `json:"subscribed"`
+	Standby          bool             `json:"standby,omitempty"`  // another bridge reads the source
 	Subscriptions    int64            `json:"subscriptions"`      // how often it subscribed
 	FailedConnects   int64            `json:"failed_connects"`    // how often it could not
 	Gaps             int64            `json:"gaps"`               // how often a subscription was lost
@@ -75,8 +77,40 @@ type Bridge struct {
 
 // Pipeline is what only a pipeline worker knows.
 type Pipeline struct {
-	Consumer string `json:"consumer"`
-	Consumed int64  `json:"consumed"` // messages since the process started
+	Works           bool        `json:"works"`            // owns partitions, or is ready to
+	Partitions      []Partition `json:"partitions"`       // those that it owns
+	Consumed        int64       `json:"consumed"`         // messages of TICKS; counters start with the process
+	Bars            int64       `json:"bars"`             // stored, corrections included
+	Corrections     int64       `json:"corrections"`      // of bars
+	Signals         int64       `json:"signals"`          // stored
+	Rejected        int64       `json:"rejected"`         // ticks that were refused
+	PublishFailures int64       `json:"publish_failures"` // batches that had to be tried again
+}
+
+// Egress is what only the sender of results to Redis knows. Counters start with
+// its process.
+type Egress struct {
+	Active    bool               `json:"active"` // holds the lease
+	Channels  map[string]Channel `json:"channels"`
+	Pending   map[string]uint64  `json:"pending"`   // results that wait, by consumer
+	Failures  int64              `json:"failures"`  // round trips that had to be tried again
+	TooOld    int64              `json:"too_old"`   // results that were not sent for their age
+	Malformed int64              `json:"malformed"` // results that could not be read
+}
+
+// Channel is what went out on one Redis channel.
+type Channel struct {
+	Published int64 `json:"published"`
+	Receivers int64 `json:"receivers"` // of the last event
+	Unheard   int64 `json:"unheard"`   // events that nobody received
+}
+
+// Partition is how far a worker is in one partition.
+type Partition struct {
+	Number    int       `json:"partition"`
+	Watermark time.Time `json:"watermark"` // event time up to which its bars are closed
+	Sequence  uint64    `json:"sequence"`  // of TICKS
+	Symbols   int       `json:"symbols"`
 }
 
 // Announcer reports one component for as long as it runs.

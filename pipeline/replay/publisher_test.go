@@ -3,6 +3,7 @@ package replay_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 
 func publish(t *testing.T, nc *nats.Conn, js jetstream.JetStream, subject string) *replay.Publisher {
 	t.Helper()
-	p, err := replay.NewPublisher(t.Context(), nc, subject)
+	p, err := replay.NewPublisher(t.Context(), nc, replay.PublisherConfig{Subject: subject})
 	if err != nil {
 		t.Fatalf("new publisher: %v", err)
 	}
@@ -101,7 +102,7 @@ func TestPublisherSeesARefusal(t *testing.T) {
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"small"}, MaxMsgs: 3, Discard: jetstream.DiscardNew}); err != nil {
 		t.Fatal(err)
 	}
-	p, err := replay.NewPublisher(t.Context(), nc, "small")
+	p, err := replay.NewPublisher(t.Context(), nc, replay.PublisherConfig{Subject: "small"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,22 +119,69 @@ func TestPublisherSeesARefusal(t *testing.T) {
 	}
 }
 
-func TestPublisherKnowsItsStream(t *testing.T) {
+// A tick that a stream of tickstream stored again would be counted twice, or
+// would be no bar, signal, health event or reject at all.
+func TestPublisherRefusesTickstreamsOwnSubjects(t *testing.T) {
 	n := testbed.StartNATS(t)
-	ticksOf(t, n.JetStream(), 0)
-	p, err := replay.NewPublisher(t.Context(), n.Connect(), "tickstock.ticks.{symbol}")
-	if err != nil {
+	nc, js := n.Connect(), n.JetStream()
+	for subject, name := range map[string]string{
+		"tickstock.ticks.{symbol}":         stream.Ticks,
+		"tickstock.clock.0":                stream.Ticks,
+		"tickstock.bars.1min.{symbol}":     stream.Bars,
+		"tickstock.signals.{symbol}.x.y":   stream.Signals,
+		"tickstock.health.alert":           stream.Health,
+		"tickstock.{symbol}.started":       stream.Ticks, // the first of two
+		"tickstock.rejects.not_json":       stream.Rejects,
+		"{symbol}.rejects.x-{symbol}":      stream.Rejects,
+		"tickstock.control.session.start":  stream.ControlSessionStart,
+		"tickstock.control.{symbol}.start": stream.ControlSessionStart,
+	} {
+		_, err := replay.NewPublisher(t.Context(), nc, replay.PublisherConfig{Subject: subject})
+		if !errors.Is(err, stream.ErrOwned) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: error is %v, want one with %s", subject, err, name)
+		}
+	}
+	// An operator may have given one of them more than tickstream does.
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: stream.Bars, Subjects: []string{"mine.>"}}); err != nil {
 		t.Fatal(err)
 	}
-	if p.Stream() != stream.Ticks {
-		t.Errorf("stream is %q", p.Stream())
+	_, err := replay.NewPublisher(t.Context(), nc, replay.PublisherConfig{Subject: "mine.{symbol}"})
+	if !errors.Is(err, stream.ErrOwned) || !strings.Contains(err.Error(), stream.Bars) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// A stream that never acknowledges is what a lost acknowledgement looks like.
+func TestPublisherEndsWithoutAcknowledgement(t *testing.T) {
+	n := testbed.StartNATS(t)
+	js, nc := n.JetStream(), n.Connect()
+	for _, ticks := range []int{10, 6000} { // awaited by the flush, and by the limit of pending ones
+		ticksOf(t, js, ticks)
+		if _, err := js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{Name: "MUTE", Subjects: []string{"mute.*"}, NoAck: true}); err != nil {
+			t.Fatal(err)
+		}
+		p, err := replay.NewPublisher(t.Context(), nc, replay.PublisherConfig{Subject: "mute.{symbol}", AckTimeout: 200 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := replay.New(replay.Config{}, js, p, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = r.Run(t.Context())
+		if !errors.Is(err, replay.ErrUnacknowledged) || !strings.Contains(err.Error(), "by stream MUTE within 200ms") {
+			t.Errorf("%d ticks: error is %v", ticks, err)
+		}
+		if progress := r.Progress(); progress.Done || progress.Next != 1 {
+			t.Errorf("%d ticks: progress is %+v", ticks, progress)
+		}
 	}
 }
 
 func TestPublisherRefusesWhatIsNoSubject(t *testing.T) {
 	nc := testbed.StartNATS(t).Connect()
 	for _, subject := range []string{"", "a.*", "a.>", "a b", "a..b", ".a", "a.", "a.{other}", "$JS.API.INFO", "a\nb"} {
-		if _, err := replay.NewPublisher(t.Context(), nc, subject); !errors.Is(err, replay.ErrSubject) {
+		if _, err := replay.NewPublisher(t.Context(), nc, replay.PublisherConfig{Subject: subject}); !errors.Is(err, replay.ErrSubject) {
 			t.Errorf("%q: error is %v", subject, err)
 		}
 	}

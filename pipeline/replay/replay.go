@@ -23,9 +23,11 @@ const (
 	finalFlush    = 5 * time.Second
 )
 
-// ErrGone is returned by [Replay.Run] when the whole range has left TICKS or
-// never was in it.
-var ErrGone = errors.New("no tick in that range")
+// ErrEmpty is returned by [Config.Validate] for a range that ends before it
+// begins, and by [Replay.Run] for one in which TICKS holds no tick (of the
+// symbols that were asked for), whatever the reason. It is not returned when a
+// tick was written.
+var ErrEmpty = errors.New("no tick in that range")
 
 // Config of a [Replay]. The zero value is every tick that TICKS holds, as fast
 // as possible.
@@ -53,10 +55,10 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("to is given as a time and as a sequence: give one"))
 	}
 	if !c.From.IsZero() && !c.To.IsZero() && c.To.Before(c.From) {
-		errs = append(errs, errors.New("to is before from: swap them"))
+		errs = append(errs, fmt.Errorf("%w: to is before from, swap them", ErrEmpty))
 	}
 	if c.FromSeq != 0 && c.ToSeq != 0 && c.ToSeq < c.FromSeq {
-		errs = append(errs, fmt.Errorf("to sequence %d is before from sequence %d: swap them", c.ToSeq, c.FromSeq))
+		errs = append(errs, fmt.Errorf("%w: to sequence %d is before from sequence %d, swap them", ErrEmpty, c.ToSeq, c.FromSeq))
 	}
 	if c.Speed < 0 || math.IsNaN(c.Speed) || math.IsInf(c.Speed, 0) {
 		errs = append(errs, fmt.Errorf("speed is %v: give a positive number, or 0 for as fast as possible", c.Speed))
@@ -109,6 +111,7 @@ type Replay struct {
 	clock     *Clock
 	began     bool // the first message of the range was read
 	unflushed int
+	empty     error    // what to return if no tick is found
 	run       Progress // owned by Run
 	published atomic.Pointer[Progress]
 }
@@ -130,8 +133,9 @@ func New(cfg Config, js jetstream.JetStream, sink Sink, log *slog.Logger) (*Repl
 // Progress may be called while Run runs and after.
 func (r *Replay) Progress() Progress { return *r.published.Load() }
 
-// Run replays the range. It returns nil at its end, and when ctx ends before
-// (then [Progress].Done is false); an error of the sink ends it as well. It
+// Run replays the range. It returns nil at its end, [ErrEmpty] if there was no
+// tick in it, and nil when ctx ends before (then [Progress].Done is false); an
+// error of the sink ends it as well. It
 // waits for a JetStream that is away.
 func (r *Replay) Run(ctx context.Context) error {
 	if err := r.locate(ctx); err != nil {
@@ -153,6 +157,9 @@ func (r *Replay) Run(ctx context.Context) error {
 	}
 	r.run.Done, r.run.Position, r.run.Next = true, r.run.Last, r.run.Last+1
 	r.publish()
+	if r.run.Ticks == 0 {
+		return r.empty
+	}
 	return nil
 }
 
@@ -167,8 +174,9 @@ func (r *Replay) locate(ctx context.Context) error {
 	if r.cfg.ToSeq != 0 {
 		last = min(last, r.cfg.ToSeq)
 	}
+	r.empty = emptiness(state)
 	if state.Msgs == 0 || first > last {
-		return fmt.Errorf("stream %s holds the sequences %d to %d: %w", stream.Ticks, state.FirstSeq, state.LastSeq, ErrGone)
+		return r.empty
 	}
 	if r.cfg.FromSeq != 0 && r.cfg.FromSeq < state.FirstSeq {
 		r.log.Warn("the beginning of the range is gone", "stream", stream.Ticks, "from_seq", r.cfg.FromSeq, "seq", state.FirstSeq)
@@ -179,6 +187,15 @@ func (r *Replay) locate(ctx context.Context) error {
 	}
 	r.publish()
 	return nil
+}
+
+// emptiness is what to say of a range without a tick.
+func emptiness(state jetstream.StreamState) error {
+	if state.Msgs == 0 {
+		return fmt.Errorf("%w: stream %s is empty", ErrEmpty, stream.Ticks)
+	}
+	return fmt.Errorf("%w: stream %s holds the sequences %d to %d, stored %s to %s", ErrEmpty, stream.Ticks,
+		state.FirstSeq, state.LastSeq, state.FirstTime.UTC().Format(time.RFC3339), state.LastTime.UTC().Format(time.RFC3339))
 }
 
 // handle waits until the tick is due and writes it.

@@ -91,8 +91,9 @@ func run(t *testing.T, js jetstream.JetStream, cfg replay.Config) (*memory, repl
 	if err != nil {
 		t.Fatalf("new replay: %v", err)
 	}
-	if err := r.Run(t.Context()); err != nil {
-		t.Fatalf("run: %v", err)
+	err = r.Run(t.Context())
+	if empty := len(sink.delivered) == 0; errors.Is(err, replay.ErrEmpty) != empty || !empty && err != nil {
+		t.Fatalf("run gave %d ticks and the error %v", len(sink.delivered), err)
 	}
 	return sink, r.Progress()
 }
@@ -253,14 +254,14 @@ func TestReplayOfNothingSaysSo(t *testing.T) {
 		t.Errorf("without a stream: error is %v", err)
 	}
 	ticksOf(t, js, 0)
-	if err := r.Run(t.Context()); !errors.Is(err, replay.ErrGone) {
+	if err := r.Run(t.Context()); !errors.Is(err, replay.ErrEmpty) {
 		t.Errorf("with an empty stream: error is %v", err)
 	}
 	ticksOf(t, js, 3)
 	if r, err = replay.New(replay.Config{FromSeq: 4}, js, &memory{}, quiet); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Run(t.Context()); !errors.Is(err, replay.ErrGone) {
+	if err := r.Run(t.Context()); !errors.Is(err, replay.ErrEmpty) {
 		t.Errorf("beyond the end: error is %v", err)
 	}
 }
@@ -330,10 +331,10 @@ func TestReplayEndsWithContextWhileNATSIsAway(t *testing.T) {
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	now := time.Now()
 	for want, cfg := range map[string]replay.Config{
-		"from is given as a time and as a sequence": {From: now, FromSeq: 1},
-		"to is given as a time and as a sequence":   {To: now, ToSeq: 1},
-		"to is before from":                         {From: now, To: now.Add(-1)},
-		"to sequence 1 is before from sequence 2":   {FromSeq: 2, ToSeq: 1},
+		"from is given as a time and as a sequence":                      {From: now, FromSeq: 1},
+		"to is given as a time and as a sequence":                        {To: now, ToSeq: 1},
+		"no tick in that range: to is before from":                       {From: now, To: now.Add(-1)},
+		"no tick in that range: to sequence 1 is before from sequence 2": {FromSeq: 2, ToSeq: 1},
 		"speed is -1":       {Speed: -1},
 		"a symbol is empty": {Symbols: []string{""}},
 	} {

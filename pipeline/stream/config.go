@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -112,8 +113,13 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("%s is %v: give at least 1m", age.name, age.d))
 		}
 	}
-	if c.TicksMaxBytes < 1<<20 || c.RejectsMaxBytes < 1<<20 {
-		errs = append(errs, errors.New("ticks and rejects max bytes: give at least 1 MiB each"))
+	for _, size := range []struct {
+		name  string
+		bytes int64
+	}{{"ticks max bytes", c.TicksMaxBytes}, {"rejects max bytes", c.RejectsMaxBytes}} {
+		if size.bytes < 1<<20 {
+			errs = append(errs, fmt.Errorf("%s is %d: give at least 1 MiB", size.name, size.bytes))
+		}
 	}
 	if c.DuplicateWindow < time.Second || c.DuplicateWindow > c.TicksMaxAge {
 		errs = append(errs, fmt.Errorf("duplicate window is %v: give at least 1s and at most the ticks max age", c.DuplicateWindow))
@@ -135,18 +141,18 @@ func (c Config) definitions(partitions int) []jetstream.StreamConfig {
 	ticks.AllowBatchPublish = true
 	ticks.Metadata[metadataPartitions] = strconv.Itoa(partitions)
 
-	bars := c.definition(Bars, c.BarsMaxAge, barPrefix+"*.*")
+	bars := c.definition(Bars, c.BarsMaxAge, barPrefix+"*.*", progressOf(Bars))
 	bars.Description = "closed bars; a correction is a new revision"
 	bars.AllowAtomicPublish = true
 
-	signals := c.definition(Signals, c.SignalsMaxAge, signalPrefix+"*.*.*")
+	signals := c.definition(Signals, c.SignalsMaxAge, signalPrefix+"*.*.*", progressOf(Signals))
 	signals.Description = "indicators, patterns and alerts on closed bars"
 	signals.AllowAtomicPublish = true
 
 	health := c.definition(Health, c.HealthMaxAge, "tickstock.health.*", "tickstock.session.*")
 	health.Description = "health and session events"
 
-	rejects := c.definition(Rejects, c.RejectsMaxAge, AllRejects)
+	rejects := c.definition(Rejects, c.RejectsMaxAge, AllRejects, progressOf(Rejects))
 	rejects.Description = "refused input: bytes, source, reason"
 	rejects.MaxBytes = c.RejectsMaxBytes
 	rejects.AllowAtomicPublish = true
@@ -154,6 +160,9 @@ func (c Config) definitions(partitions int) []jetstream.StreamConfig {
 
 	return []jetstream.StreamConfig{ticks, bars, signals, health, rejects}
 }
+
+// progressOf are the pipeline's progress marks in a stream of its results.
+func progressOf(name string) string { return progressPrefix + strings.ToLower(name) + ".*" }
 
 func (c Config) definition(name string, maxAge time.Duration, subjects ...string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{

@@ -123,7 +123,7 @@ func resolvePartitions(ticks *jetstream.StreamInfo, asked int) (int, error) {
 		orDefault(&asked, DefaultPartitions)
 		return asked, nil
 	}
-	have := partitionsOf(ticks.Config)
+	have := PartitionsOf(ticks.Config)
 	if have == 0 {
 		return 0, fmt.Errorf("stream %s: its subject transform does not partition %s: %w; make it anew, or move it to another name", Ticks, ticksPublished, ErrConflict)
 	}
@@ -133,9 +133,9 @@ func resolvePartitions(ticks *jetstream.StreamInfo, asked int) (int, error) {
 	return have, nil
 }
 
-// partitionsOf reads the count from the transform itself, which is what routes;
+// PartitionsOf reads the count from the transform itself, which is what routes;
 // 0 if it is not of our form.
-func partitionsOf(cfg jetstream.StreamConfig) int {
+func PartitionsOf(cfg jetstream.StreamConfig) int {
 	if cfg.SubjectTransform == nil || cfg.SubjectTransform.Source != ticksPublished {
 		return 0
 	}
@@ -174,6 +174,9 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 			return fmt.Errorf("look up stream %s: %w", want.Name, jetstream.ErrStreamNotFound)
 		}
 	}
+	if have, err = addSubjects(ctx, js, have, want, log); err != nil {
+		return err
+	}
 	if differences := shapeDifferences(have.Config, want); len(differences) > 0 {
 		return fmt.Errorf("stream %s: %s: %w; delete or rename that stream, or point tickstream at another account",
 			want.Name, strings.Join(differences, "; "), ErrConflict)
@@ -193,6 +196,23 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 	log.Info("updated the limits of a stream", "stream", want.Name, "max_age", updated.MaxAge, "max_bytes", updated.MaxBytes,
 		"duplicate_window", updated.Duplicates, "replicas", updated.Replicas)
 	return nil
+}
+
+// addSubjects gives a stream that an earlier tickstream made the subjects that
+// this one adds. A stream with a subject of its own is left alone.
+func addSubjects(ctx context.Context, js jetstream.JetStream, have *jetstream.StreamInfo, want jetstream.StreamConfig, log *slog.Logger) (*jetstream.StreamInfo, error) {
+	own := slices.ContainsFunc(have.Config.Subjects, func(subject string) bool { return !slices.Contains(want.Subjects, subject) })
+	if own || len(have.Config.Subjects) == len(want.Subjects) || have.Config.Metadata[metadataManaged] != "true" {
+		return have, nil
+	}
+	updated := have.Config
+	updated.Subjects = want.Subjects
+	s, err := js.UpdateStream(ctx, updated)
+	if err != nil {
+		return nil, fmt.Errorf("add subjects to stream %s: %w", want.Name, err)
+	}
+	log.Info("added subjects to a stream", "stream", want.Name, "subjects", want.Subjects)
+	return s.CachedInfo(), nil
 }
 
 // undoTimeout is short: a user without the right to delete gets no answer.

@@ -3,6 +3,7 @@ package stream_test
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -82,6 +83,9 @@ func TestTicksArePartitionedBySymbol(t *testing.T) {
 			if !ok || stored.Symbol != symbol || stored.Partition >= layout.Partitions {
 				t.Fatalf("%q is stored as %s (%+v, %v)", symbol, msg.Subject, stored, ok)
 			}
+			if want := stream.PartitionOf(symbol, layout.Partitions); stored.Partition != want {
+				t.Errorf("%q is stored in partition %d, PartitionOf says %d", symbol, stored.Partition, want)
+			}
 			if before, seen := partitionOf[symbol]; seen && before != stored.Partition {
 				t.Errorf("%q moved from partition %d to %d", symbol, before, stored.Partition)
 			}
@@ -93,7 +97,7 @@ func TestTicksArePartitionedBySymbol(t *testing.T) {
 func TestEnsureChangesLimitsOfItsOwnStreamsOnly(t *testing.T) {
 	js := testbed.StartNATS(t).JetStream()
 	operators := jetstream.StreamConfig{
-		Name: stream.Bars, Subjects: []string{"tickstock.bars.*.*"},
+		Name: stream.Bars, Subjects: []string{"tickstock.bars.*.*", "tickstock.progress.bars.*"},
 		MaxAge: time.Hour, AllowDirect: true, AllowAtomicPublish: true,
 	}
 	if _, err := js.CreateStream(t.Context(), operators); err != nil {
@@ -170,5 +174,21 @@ func TestConfigValidateNamesTheSetting(t *testing.T) {
 	}
 	if err := (stream.Config{}).Validate(); err != nil {
 		t.Errorf("the defaults: %v", err)
+	}
+}
+
+// A stream that an earlier tickstream made gets the subjects that are new.
+func TestEnsureAddsSubjectsToItsOwnStreams(t *testing.T) {
+	js := testbed.StartNATS(t).JetStream()
+	ensure(t, js, stream.Config{})
+	earlier := config(t, js, stream.Bars)
+	want := earlier.Subjects
+	earlier.Subjects = want[:1]
+	if _, err := js.UpdateStream(t.Context(), earlier); err != nil {
+		t.Fatal(err)
+	}
+	ensure(t, js, stream.Config{})
+	if got := config(t, js, stream.Bars).Subjects; !slices.Equal(got, want) {
+		t.Errorf("subjects are %v, want %v", got, want)
 	}
 }

@@ -23,10 +23,18 @@ const (
 	ControlSessionStart = "tickstock.control.session.start"
 	ControlSessionStop  = "tickstock.control.session.stop"
 
+	// Persistence is outside every stream: the store confirms each batch there.
+	Persistence = "tickstock.persistence"
+
 	// AllTicks filters every stored tick and no clock mark.
 	AllTicks = "tickstock.ticks.*.*"
 	// AllClockMarks filters every clock mark.
 	AllClockMarks = "tickstock.clock.*"
+	// AllBars and AllSignals filter every bar and every signal.
+	AllBars    = "tickstock.bars.*.*"
+	AllSignals = "tickstock.signals.*.*.*"
+	// ClockPrefix begins the subjects of clock marks.
+	ClockPrefix = "tickstock.clock."
 	// AllRejects filters every reject.
 	AllRejects = "tickstock.rejects.*"
 )
@@ -35,10 +43,10 @@ const (
 const (
 	ticksPublished = "tickstock.ticks.*"
 	tickPrefix     = "tickstock.ticks."
-	clockPrefix    = "tickstock.clock."
 	barPrefix      = "tickstock.bars."
 	signalPrefix   = "tickstock.signals."
 	rejectPrefix   = "tickstock.rejects."
+	progressPrefix = "tickstock.progress."
 )
 
 // TickSubject is where a tick of symbol is published.
@@ -52,7 +60,7 @@ func TickFilter(symbol string) string { return tickPrefix + "*." + EncodeSymbol(
 // PartitionFilters match the stored ticks and the clock marks of one partition.
 func PartitionFilters(partition int) []string {
 	p := strconv.Itoa(partition)
-	return []string{tickPrefix + p + ".*", clockPrefix + p}
+	return []string{tickPrefix + p + ".*", ClockPrefix + p}
 }
 
 // StoredTick is what the subject of a stored tick says.
@@ -84,7 +92,7 @@ func ParseStoredTick(subject string) (StoredTick, bool) {
 }
 
 // ClockSubject is where the clock mark of a partition is published.
-func ClockSubject(partition int) string { return clockPrefix + strconv.Itoa(partition) }
+func ClockSubject(partition int) string { return ClockPrefix + strconv.Itoa(partition) }
 
 // BarSubject is where closed bars of a timeframe ("1min") and symbol go.
 func BarSubject(timeframe, symbol string) string {
@@ -96,6 +104,19 @@ func BarSubject(timeframe, symbol string) string {
 func SignalSubject(kind, name, symbol string) string {
 	return fmt.Sprintf("%s%s.%s.%s", signalPrefix, kind, EncodeSymbol(name), EncodeSymbol(symbol))
 }
+
+// PatternToken is a pattern's display name as a name of [SignalSubject]:
+// Bullish_Engulfing.
+func PatternToken(name string) string { return strings.ReplaceAll(name, " ", "_") }
+
+// ProgressSubject is where the pipeline marks how far the results of a
+// partition go that are in the stream.
+func ProgressSubject(stream string, partition int) string {
+	return progressPrefix + strings.ToLower(stream) + "." + strconv.Itoa(partition)
+}
+
+// SignalsOf filters the signals of one kind.
+func SignalsOf(kind string) string { return signalPrefix + kind + ".*.*" }
 
 // RejectSubject is where refused input goes, by the reason of its refusal.
 func RejectSubject(reason string) string { return rejectPrefix + EncodeSymbol(reason) }

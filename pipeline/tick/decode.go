@@ -142,16 +142,19 @@ func (d *Decoder) acceptUnicode(symbol []byte, t *Tick) *Refusal {
 
 func (d *Decoder) acceptTimestamp(p []byte, now time.Time, o *object, t *Tick) *Refusal {
 	m := &o.timestamp
-	got := m.state
+	got, text := m.state, m.literal(p)
 	if got == isText {
-		t.UnixNanos, got = parseTimestamp(m.text(p))
+		text = m.text(p)
+		t.UnixNanos, got = parseTimestamp(text)
 	}
 	switch {
 	case got == isAbsent:
 		return refuse(TimestampMissing, "timestamp is absent or null")
 	case got == isOther:
 		return refuse(TimestampUnreadable, "timestamp is %.40q", m.literal(p))
-	case got == isOutOfRange || t.UnixNanos < d.earliest:
+	case got == isOutOfRange:
+		return refuseAbsurd(m.literal(p), text, d.limits.Earliest)
+	case t.UnixNanos < d.earliest:
 		return refuse(TimestampAbsurd, "timestamp is %.40s, earliest is %s", m.literal(p), d.limits.Earliest.UTC().Format(time.RFC3339))
 	}
 	if ahead := t.UnixNanos - now.UnixNano(); ahead > int64(d.limits.MaxFuture) {

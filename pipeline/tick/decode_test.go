@@ -310,11 +310,21 @@ func checkDetail(t *testing.T, refusal *tick.Refusal) {
 func TestRefusalNamesTheFault(t *testing.T) {
 	for payload, want := range map[string]string{
 		`{"symbol":"A","price":NaN,"timestamp":x}`: `tick refused, not_json: byte 38, "x", is not allowed there`,
-		`{"symbol":"A"`:                    `tick refused, not_json: ends too early, after 13 bytes`,
-		with(`"price":"187.5"`):            `tick refused, price_not_number: price is "\"187.5\""`,
-		with(`"volume":-3`):                `tick refused, volume_negative: volume is -3`,
-		with(`"timestamp":1728300071`):     `tick refused, timestamp_future: timestamp is 1728300071, 1m10s ahead of the clock, at most 1m0s`,
-		with(`"tick_low":-1,"bid":"none"`): `tick refused, aggregate_invalid: not a number in range: tick_low, bid`,
+		`{"symbol":"A"`:                              `tick refused, not_json: ends too early, after 13 bytes`,
+		strings.Repeat("[", 100):                     `tick refused, not_json: nested deeper than 64, from byte 64 on`,
+		`{"a{[":` + strings.Repeat("[1,", 63) + `{}`: `tick refused, not_json: nested deeper than 64, from byte 196 on`,
+		`{"a":1{}`:                                 `tick refused, not_json: byte 6, "{", is not allowed there`,
+		with(`"timestamp":1e300`):                  `tick refused, timestamp_absurd: timestamp is 1e300, latest is 2262-04-11T23:47:15Z`,
+		with(`"timestamp":"1e300"`):                `tick refused, timestamp_absurd: timestamp is 1e300, latest is 2262-04-11T23:47:15Z`,
+		with(`"timestamp":"2600-01-01T00:00:00Z"`): `tick refused, timestamp_absurd: timestamp is 2600-01-01T00:00:00Z, latest is 2262-04-11T23:47:15Z`,
+		with(`"timestamp":"1960-01-01T00:00:00Z"`): `tick refused, timestamp_absurd: timestamp is 1960-01-01T00:00:00Z, earliest is 2000-01-01T00:00:00Z`,
+		with(`"timestamp":-5`):                     `tick refused, timestamp_absurd: timestamp is -5, earliest is 2000-01-01T00:00:00Z`,
+		with(`"timestamp":0`):                      `tick refused, timestamp_absurd: timestamp is 0, earliest is 2000-01-01T00:00:00Z`,
+		with(`"timestamp":86400`):                  `tick refused, timestamp_absurd: timestamp is 86400, earliest is 2000-01-01T00:00:00Z`,
+		with(`"price":"187.5"`):                    `tick refused, price_not_number: price is "\"187.5\""`,
+		with(`"volume":-3`):                        `tick refused, volume_negative: volume is -3`,
+		with(`"timestamp":1728300071`):             `tick refused, timestamp_future: timestamp is 1728300071, 1m10s ahead of the clock, at most 1m0s`,
+		with(`"tick_low":-1,"bid":"none"`):         `tick refused, aggregate_invalid: not a number in range: tick_low, bid`,
 	} {
 		var got tick.Tick
 		if err := newDecoder(t).Decode([]byte(payload), clock, &got); err == nil || err.Error() != want {

@@ -3,6 +3,7 @@ package tick
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Reason is why a payload was refused, one word of a-z and underscore: the
@@ -108,8 +109,45 @@ func refuseSyntax(p []byte, at int) *Refusal {
 	if at >= len(p) {
 		return refuse(NotJSON, "ends too early, after %d bytes", len(p))
 	}
+	if (p[at] == '{' || p[at] == '[') && openBrackets(p[:at]) == maxDepth {
+		return refuse(NotJSON, "nested deeper than %d, from byte %d on", maxDepth, at)
+	}
 	// Quoted as a byte: it may be half of a character.
 	return refuse(NotJSON, "byte %d, %q, is not allowed there", at, p[at:at+1])
+}
+
+// openBrackets counts the objects and lists that are open at the end of p, the
+// beginning of valid JSON.
+func openBrackets(p []byte) int {
+	depth := 0
+	for i := 0; i < len(p); i++ {
+		switch p[i] {
+		case '"':
+			end, _, ok := scanString(p, i)
+			if !ok {
+				return depth
+			}
+			i = end - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+	}
+	return depth
+}
+
+// refuseAbsurd judges a timestamp that is outside of what can be, on the side
+// that the text, a number or ISO 8601, is on.
+func refuseAbsurd(literal, text []byte, earliest time.Time) *Refusal {
+	late := len(text) > 4 && string(text[:4]) > "2200"
+	if n, end, ok := scanNumber(text, 0); ok && end == len(text) {
+		late = !n.negative && n.mantissa != 0
+	}
+	if late {
+		return refuse(TimestampAbsurd, "timestamp is %.40s, latest is %s", literal, time.Unix(lastSecond, 0).UTC().Format(time.RFC3339))
+	}
+	return refuse(TimestampAbsurd, "timestamp is %.40s, earliest is %s", literal, earliest.UTC().Format(time.RFC3339))
 }
 
 func refusePrice(p []byte, o *object) *Refusal {

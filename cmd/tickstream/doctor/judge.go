@@ -36,6 +36,7 @@ func Judge(f Facts) []Check {
 	for _, role := range []string{presence.RoleBridge, presence.RolePipeline, presence.RoleHealth} {
 		r.add(role, role+" running", []string{"streams"}, func() verdict { return f.NATS.component(role) })
 	}
+	r.add("one_bridge", "one bridge a source", []string{"bridge"}, f.oneBridge)
 	r.add("subscribed", "bridge subscribed", []string{"redis", "bridge"}, f.subscribed)
 	r.add("feed", "ticks come in", []string{"redis"}, f.feed)
 	r.add("tick_age", "newest tick", []string{"streams", "bridge", "subscribed", "feed"}, f.tickAge)

@@ -2,7 +2,10 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/presence"
@@ -15,12 +18,39 @@ func (n NATS) bridgeReport() *presence.Bridge {
 		if report.Bridge == nil {
 			continue
 		}
-		if report.Bridge.Subscribed {
+		if report.Bridge.Subscribed && report.Bridge.State != presence.StateStandby {
 			return report.Bridge
 		}
-		idle = report.Bridge
+		if idle == nil || report.Bridge.Subscribed {
+			idle = report.Bridge
+		}
 	}
 	return idle
+}
+
+// oneBridge judges whether each source has one active bridge only: two store the
+// ticks of a channel twice, and those of a Redis stream out of order.
+func (f Facts) oneBridge() verdict {
+	hosts, standby := map[string][]string{}, 0
+	for i, report := range f.NATS.Components {
+		switch b := report.Bridge; {
+		case b == nil, f.NATS.Ages[i] > freshReport:
+		case b.State == presence.StateStandby:
+			standby++
+		default:
+			hosts[b.Source] = append(hosts[b.Source], fmt.Sprintf("%s pid %d", report.Host, report.PID))
+		}
+	}
+	for _, source := range slices.Sorted(maps.Keys(hosts)) {
+		if active := hosts[source]; len(active) > 1 {
+			return failed(fmt.Sprintf("%d are active on %s (%s): ticks are stored twice or out of order", len(active), source, strings.Join(active, ", ")),
+				"stop all but one of them")
+		}
+	}
+	if standby > 0 {
+		return ok(fmt.Sprintf("%d on standby", standby))
+	}
+	return ok("no other reads the same source")
 }
 
 func (f Facts) subscribed() verdict {
@@ -52,7 +82,7 @@ func (f Facts) feed() verdict {
 		from = ", published by " + strings.Join(r.Publishers, ", ")
 	}
 	if r.SourceIsStream {
-		if r.SourceIdle != nil && *r.SourceIdle < slowFeed {
+		if f.streamFlows() {
 			return ok(fmt.Sprintf("last entry of %s %s ago%s", r.Source, short(*r.SourceIdle), from))
 		}
 	} else if r.Heard > 0 {
@@ -89,7 +119,20 @@ func (f Facts) silence() verdict {
 // flowing is whether ticks were seen to come in while watching.
 func (f Facts) flowing() bool {
 	r := f.Redis
-	return r.Heard > 0 || r.SourceIdle != nil && *r.SourceIdle < slowFeed
+	return r.Heard > 0 || f.streamFlows()
+}
+
+// streamFlows is whether the last entry of a Redis stream is recent.
+func (f Facts) streamFlows() bool { return f.Redis.SourceIdle != nil && *f.Redis.SourceIdle < slowFeed }
+
+// recent is how old the newest tick may be on a slow feed: the last one that
+// came in may have come when the watch began, and a Redis stream's before that.
+func (f Facts) recent() time.Duration {
+	limit := freshTick + f.NATS.Watched
+	if f.Redis.SourceIdle != nil {
+		limit += *f.Redis.SourceIdle
+	}
+	return limit
 }
 
 func (f Facts) tickAge() verdict {
@@ -106,6 +149,8 @@ func (f Facts) tickAge() verdict {
 		return ok(detail)
 	case !f.flowing():
 		return notToSee(detail + "; none is to be expected")
+	case last != nil && last.Age <= f.recent():
+		return ok(detail + ", as slow as the feed")
 	}
 	if bridge := f.NATS.bridgeReport(); bridge != nil {
 		detail += fmt.Sprintf("; the bridge holds %d ticks, refused %d, has waited %d ms for JetStream", bridge.QueuedTicks, total(bridge.Rejected), bridge.PublishBlockedMs)
@@ -121,7 +166,7 @@ func (f Facts) growing() verdict {
 		return ok(fmt.Sprintf("%d messages in %s", f.NATS.Grown, short(f.NATS.Watched)))
 	case !f.flowing():
 		return notToSee("no tick came in meanwhile")
-	case last != nil && last.Age < f.NATS.Watched+freshTick:
+	case last != nil && last.Age <= f.recent():
 		return ok("the last tick is recent")
 	}
 	return failed(fmt.Sprintf("no new tick in %s", short(f.NATS.Watched)), "look at the bridge's log")

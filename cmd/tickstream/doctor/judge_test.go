@@ -54,7 +54,7 @@ func TestJudgeOfAHealthySystem(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
-	if len(checks) != 20 || !doctor.Healthy(checks) {
+	if len(checks) != 21 || !doctor.Healthy(checks) {
 		t.Errorf("%d checks", len(checks))
 	}
 }
@@ -84,8 +84,16 @@ func TestJudge(t *testing.T) {
 			f.NATS.HealthAge = time.Minute
 		}, "health", doctor.Failed, "tickstream health", nil},
 		"bridge reconnects": {func(f *doctor.Facts) { f.NATS.Components[0].Bridge.Subscribed = false }, "subscribed", doctor.Failed, "not reading ticks", nil},
-		"nobody subscribed": {func(f *doctor.Facts) { f.Redis.TickSubscribers = 0 }, "subscribed", doctor.Failed, "another Redis", nil},
-		"no PUBSUB":         {func(f *doctor.Facts) { f.Redis.SubscribersErr = "NOPERM" }, "subscribed", doctor.Failed, "NOPERM", []string{"appv2"}},
+		"two bridges":       {func(f *doctor.Facts) { addBridge(f, "ticks", "", time.Second) }, "one_bridge", doctor.Failed, "2 are active on ticks (h pid 0, h2 pid 2): ticks are stored twice or out of order", nil},
+		"two active bridges": {func(f *doctor.Facts) {
+			f.NATS.Components[0].Bridge.State = presence.StateActive
+			addBridge(f, "ticks", presence.StateActive, time.Second)
+		}, "one_bridge", doctor.Failed, "stop all but one", nil},
+		"a bridge on standby":   {func(f *doctor.Facts) { addBridge(f, "ticks", presence.StateStandby, time.Second) }, "one_bridge", doctor.OK, "1 on standby", nil},
+		"two sources":           {func(f *doctor.Facts) { addBridge(f, "others", presence.StateActive, time.Second) }, "one_bridge", doctor.OK, "no other", nil},
+		"a bridge that is gone": {func(f *doctor.Facts) { addBridge(f, "ticks", "", time.Minute) }, "one_bridge", doctor.OK, "no other", nil},
+		"nobody subscribed":     {func(f *doctor.Facts) { f.Redis.TickSubscribers = 0 }, "subscribed", doctor.Failed, "another Redis", nil},
+		"no PUBSUB":             {func(f *doctor.Facts) { f.Redis.SubscribersErr = "NOPERM" }, "subscribed", doctor.Failed, "NOPERM", []string{"appv2"}},
 		"a stream as source": {func(f *doctor.Facts) {
 			f.Redis.SourceIsStream, f.Redis.TickSubscribers, f.Redis.Heard, f.Redis.SourceIdle = true, 0, 0, pointer(time.Second)
 		}, "subscribed", doctor.OK, "Redis stream ticks", nil},
@@ -105,6 +113,21 @@ func TestJudge(t *testing.T) {
 			f.NATS.LastTick.Age, f.NATS.LastTick.New = time.Minute, false
 			f.NATS.Components[0].Bridge.QueuedTicks = 77
 		}, "tick_age", doctor.Failed, "the bridge holds 77 ticks", nil},
+		"a slow stream": {func(f *doctor.Facts) {
+			f.Redis.SourceIsStream, f.Redis.Heard, f.Redis.SourceIdle = true, 0, pointer(8*time.Second)
+			f.NATS.Watched, f.NATS.LastTick.Age, f.NATS.LastTick.New = 4*time.Second, 12*time.Second, false
+		}, "tick_age", doctor.OK, "stored 12.0 s ago", nil},
+		"a slow stream grows": {func(f *doctor.Facts) {
+			f.Redis.SourceIsStream, f.Redis.Heard, f.Redis.SourceIdle = true, 0, pointer(8*time.Second)
+			f.NATS.Watched, f.NATS.LastTick.Age, f.NATS.LastTick.New = 4*time.Second, 12*time.Second, false
+		}, "growing", doctor.OK, "recent", nil},
+		"a stream that is not stored": {func(f *doctor.Facts) {
+			f.Redis.SourceIsStream, f.Redis.Heard, f.Redis.SourceIdle = true, 0, pointer(time.Second)
+			f.NATS.LastTick.Age, f.NATS.LastTick.New = 20*time.Second, false
+		}, "tick_age", doctor.Failed, "none is stored", nil},
+		"a channel slower than the watch": {func(f *doctor.Facts) {
+			f.Redis.Heard, f.NATS.Watched, f.NATS.LastTick.Age, f.NATS.LastTick.New = 1, 6*time.Second, 6*time.Second, false
+		}, "tick_age", doctor.OK, "as slow as the feed", nil},
 		"TICKS is empty":       {func(f *doctor.Facts) { f.NATS.LastTick = nil }, "tick_age", doctor.Failed, "TICKS holds none", nil},
 		"a backlog":            {func(f *doctor.Facts) { f.NATS.Consumers[0].Pending = 2000 }, "lag", doctor.Warning, "2000 to read", nil},
 		"a large backlog":      {func(f *doctor.Facts) { f.NATS.Consumers[0].Pending = 60_000 }, "lag", doctor.Failed, "slower than the feed", nil},
@@ -143,6 +166,14 @@ func TestJudge(t *testing.T) {
 			}
 		})
 	}
+}
+
+// addBridge adds the report of a second bridge.
+func addBridge(f *doctor.Facts, source, state string, age time.Duration) {
+	f.NATS.Components = append(f.NATS.Components, presence.Report{
+		Role: presence.RoleBridge, Host: "h2", PID: 2, Bridge: &presence.Bridge{Source: source, State: state, Subscribed: true},
+	})
+	f.NATS.Ages = append(f.NATS.Ages, age)
 }
 
 // silence is that no tick comes in.

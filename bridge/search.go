@@ -1,0 +1,186 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+)
+
+const (
+	// clockSkew is how far the clocks of Redis, NATS and the bridge may be apart.
+	clockSkew = time.Minute
+	// shortTail is how many messages are read rather than looked up by time.
+	shortTail = 10_000
+	// readBatch is how many messages are asked for at once.
+	readBatch = 1000
+)
+
+// place is a message in a stream.
+type place struct {
+	created time.Time // of the stream
+	seq     uint64
+	id      string // of the message; empty where it is not known
+}
+
+// search looks for message ids in a stream, up to its end as the leader knows
+// it. It keeps its progress: run after an error goes on where it stopped, so
+// each attempt comes nearer to the end however long the way is.
+type search struct {
+	js      jetstream.JetStream
+	stream  string
+	timeout time.Duration   // of one request
+	since   time.Time       // nothing that is looked for is older
+	behind  place           // nor before this, as long as this is there
+	found   map[string]bool // by the ids that are looked for
+
+	created time.Time // of the stream that next is a place in
+	next    uint64
+}
+
+func newSearch(js jetstream.JetStream, stream string, timeout time.Duration, since time.Time, behind place, ids []string) *search {
+	s := &search{
+		js: js, stream: stream, timeout: timeout,
+		since: since.Add(-clockSkew), behind: behind, found: make(map[string]bool, len(ids)),
+	}
+	for _, id := range ids {
+		s.found[id] = false
+	}
+	return s
+}
+
+// run reads up to the end that the stream has now.
+func (s *search) run(ctx context.Context) error {
+	info, err := streamInfo(ctx, s.js, s.stream, s.timeout)
+	if err != nil {
+		return err
+	}
+	if !info.Created.Equal(s.created) || info.State.LastSeq+1 < s.next {
+		// Not begun yet, or the stream was made anew or set back.
+		for id := range s.found {
+			s.found[id] = false
+		}
+		next, err := s.begin(ctx, info)
+		if err != nil {
+			return err
+		}
+		s.next, s.created = next, info.Created
+	}
+	for s.next <= info.State.LastSeq {
+		if err := s.readOn(ctx, info.State.LastSeq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin is the sequence from which on all that is looked for is: behind the
+// place that is known where that still holds, and never long before since.
+func (s *search) begin(ctx context.Context, info *jetstream.StreamInfo) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	first, err := s.behindPlace(ctx, info)
+	if err != nil {
+		return 0, err
+	}
+	if first != 0 && info.State.LastSeq < first+shortTail {
+		return first, nil
+	}
+	if info.State.Msgs == 0 || info.State.LastTime.Before(s.since) {
+		return info.State.LastSeq + 1, nil
+	}
+	seq, _, err := atLeader(ctx, s.js, s.stream, leaderRequest{StartTime: &s.since})
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return info.State.LastSeq + 1, nil
+	}
+	return max(first, seq), err
+}
+
+// behindPlace is the first sequence behind the place that is known; 0 if the
+// stream no longer has it there, as after a power cut.
+func (s *search) behindPlace(ctx context.Context, info *jetstream.StreamInfo) (uint64, error) {
+	if !s.behind.created.Equal(info.Created) || info.State.LastSeq < s.behind.seq {
+		return 0, nil
+	}
+	if s.behind.id == "" || s.behind.seq < info.State.FirstSeq {
+		return max(s.behind.seq+1, info.State.FirstSeq), nil
+	}
+	seq, id, err := atLeader(ctx, s.js, s.stream, leaderRequest{Seq: s.behind.seq})
+	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && (seq != s.behind.seq || id != s.behind.id) {
+		return 0, nil
+	}
+	return s.behind.seq + 1, err
+}
+
+// readOn reads the next messages up to sequence end. Any replica may answer; what
+// one of them does not have is asked of the leader, for it may be behind.
+func (s *search) readOn(ctx context.Context, end uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	from := s.next
+	batch, err := jetstreamext.GetBatch(ctx, s.js, s.stream, readBatch, jetstreamext.GetBatchSeq(from))
+	if err != nil {
+		return fmt.Errorf("read %s from sequence %d: %w", s.stream, from, err)
+	}
+	for msg, err := range batch {
+		if errors.Is(err, jetstreamext.ErrNoMessages) {
+			return s.readAtLeader(ctx, end)
+		}
+		if err != nil {
+			return fmt.Errorf("read %s from sequence %d: %w", s.stream, s.next, err)
+		}
+		s.note(msg.Sequence, msg.Header.Get(nats.MsgIdHdr))
+	}
+	if s.next == from {
+		// A batch that ends early for want of time ends without an error.
+		return fmt.Errorf("read %s from sequence %d: no answer: %w", s.stream, from, context.Cause(ctx))
+	}
+	return nil
+}
+
+// readAtLeader reads one message, or steps over a hole at the end.
+func (s *search) readAtLeader(ctx context.Context, end uint64) error {
+	seq, id, err := atLeader(ctx, s.js, s.stream, leaderRequest{Seq: s.next})
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		s.next = end + 1
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.note(seq, id)
+	return nil
+}
+
+func (s *search) note(seq uint64, id string) {
+	s.next = seq + 1
+	if _, wanted := s.found[id]; wanted {
+		s.found[id] = true
+	}
+}
+
+// withoutFound are those of msgs that the stream does not hold.
+func (s *search) withoutFound(msgs []*nats.Msg) []*nats.Msg {
+	missing := msgs[:0:0]
+	for _, msg := range msgs {
+		if !s.found[msg.Header.Get(nats.MsgIdHdr)] {
+			missing = append(missing, msg)
+		}
+	}
+	return missing
+}
+
+// streamInfo is what the stream's leader says of it now.
+func streamInfo(ctx context.Context, js jetstream.JetStream, stream string, timeout time.Duration) (*jetstream.StreamInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	s, err := js.Stream(ctx, stream)
+	if err != nil {
+		return nil, fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	return s.CachedInfo(), nil
+}

@@ -1,0 +1,173 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/tickstock/tickstream/pipeline/aggregate"
+	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/stream"
+)
+
+// storedAhead is how long before the event time of its bar a result may have
+// been stored, by clocks that differ and ticks from the future.
+const storedAhead = 10 * time.Minute
+
+// recoverState makes the state where there is no usable checkpoint.
+func (t *tenure) recoverState(ctx context.Context, info *jetstream.StreamInfo) error {
+	if t.publishedUpTo() > 0 {
+		t.log.Info("making the state anew from the streams", "partition", t.partition)
+		_, err := t.remake(ctx, time.Time{}, info)
+		return err
+	}
+	// Nothing of this TICKS is published yet.
+	var err error
+	if t.aggregator, err = aggregate.New(t.cfg.Aggregation, t.results); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	history, err := t.readBars(ctx)
+	if err != nil {
+		return err
+	}
+	t.aggregator.Seed(history.before(forever), time.Time{})
+	return nil
+}
+
+// rebuild does what was asked by [Worker.Rebuild], and notes that it is done.
+func (t *tenure) rebuild(ctx context.Context, from time.Time, info *jetstream.StreamInfo) error {
+	t.log.Info("rebuilding", "partition", t.partition, "from", from)
+	done, err := t.remake(ctx, from, info)
+	if err != nil {
+		return fmt.Errorf("rebuild from %s: %w", from.Format(time.RFC3339), err)
+	}
+	done.From = t.checkpoints.manifest.Rebuild
+	t.checkpoints.manifest.Rebuild, t.checkpoints.manifest.Rebuilt = 0, done
+	if err := t.save(ctx); err != nil {
+		return err
+	}
+	t.log.Info("rebuilt", "partition", t.partition, "from", from, "bars", done.Bars, "signals", done.Signals)
+	return nil
+}
+
+// publishedUpTo is the sequence of TICKS up to which there may be results.
+func (t *tenure) publishedUpTo() uint64 {
+	var sequence uint64
+	for _, o := range t.outboxes() {
+		sequence = max(sequence, o.stored.sequence)
+	}
+	return sequence
+}
+
+// remake computes again what is published from the time from on, compares, and
+// publishes what differs as revisions. The state is then where the results are.
+func (t *tenure) remake(ctx context.Context, from time.Time, info *jetstream.StreamInfo) (*rebuilt, error) {
+	compared := newLedger()
+	t.results.ledger = compared
+	defer func() { t.results.ledger = nil }()
+	from, err := t.stateBefore(ctx, from, info)
+	if err != nil {
+		return nil, err
+	}
+	kept := map[string]time.Time{}
+	for _, name := range []string{stream.Bars, stream.Signals} {
+		if kept[name], err = t.readPublished(ctx, name, from, compared); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.replay(ctx, t.publishedUpTo()); err != nil {
+		return nil, err
+	}
+	done := &rebuilt{}
+	var bars, signals []result
+	for _, d := range compared.differences(from, kept[stream.Bars], kept[stream.Signals]) {
+		r := t.resultOf(compared, d)
+		if d.key.kind == kindBar {
+			bars = append(bars, r)
+		} else {
+			signals = append(signals, r)
+		}
+	}
+	done.Bars, done.Signals = int64(len(bars)), int64(len(signals))
+	if err := t.results.bars.revise(ctx, bars); err != nil {
+		return nil, err
+	}
+	if err := t.results.signals.revise(ctx, signals); err != nil {
+		return nil, err
+	}
+	t.aggregator.Revise(compared.revisions())
+	return done, nil
+}
+
+func (t *tenure) resultOf(l *ledger, d difference) result {
+	e := l.entries[d.key]
+	k := d.key
+	start := event.Seconds(k.start)
+	if k.kind == kindBar {
+		return result{subject: stream.BarSubject(k.timeframe, k.symbol), id: resultID(k.kind, "", k.symbol, k.timeframe, start, e.revision), data: d.data}
+	}
+	name := stream.PatternToken(k.name)
+	return result{subject: stream.SignalSubject(k.kind, name, k.symbol), id: resultID(k.kind, name, k.symbol, k.timeframe, start, e.revision), data: d.data}
+}
+
+// stateBefore sets the aggregator to a state before which nothing from the time
+// from on is computed, and returns the time from which it can be: a day's stored
+// state, the beginning of TICKS where that still is there, or the bars before.
+func (t *tenure) stateBefore(ctx context.Context, from time.Time, info *jetstream.StreamInfo) (time.Time, error) {
+	var err error
+	if t.aggregator, err = t.anchorBefore(ctx, from, info.State.FirstSeq, t.results); err != nil || t.aggregator != nil {
+		return from, err
+	}
+	if t.aggregator, err = aggregate.New(t.cfg.Aggregation, t.results); err != nil {
+		return from, fmt.Errorf("begin: %w", err)
+	}
+	if info.State.FirstSeq <= 1 {
+		return from, nil
+	}
+	history, err := t.readBars(ctx)
+	if err != nil {
+		return from, err
+	}
+	if from.IsZero() {
+		from = history.newest().Add(-t.aggregator.MaxAge())
+	}
+	_, from = t.aggregator.MarketDay(from) // so that no bar of any timeframe begins before
+	first := history.firstSequence(from)
+	for first != 0 && first < info.State.FirstSeq {
+		_, from = t.aggregator.MarketDay(from.Add(36 * time.Hour))
+		first = history.firstSequence(from)
+	}
+	if first == 0 {
+		first = t.publishedUpTo() + 1
+	}
+	t.log.Info("the ticks before have left the stream, beginning from the bars", "partition", t.partition, "from", from)
+	t.aggregator.Seed(history.before(from), from)
+	t.aggregator.Skip(first - 1)
+	return from, nil
+}
+
+// replay takes the partition's messages up to the sequence end.
+func (t *tenure) replay(ctx context.Context, end uint64) error {
+	if t.aggregator.Sequence() >= end {
+		return nil
+	}
+	in, err := openInput(ctx, t.js, t.partition, t.aggregator.Sequence())
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	for more := in.pending > 0; more && t.aggregator.Sequence() < end; {
+		msg, sequence, _, err := in.next(ctx)
+		if err != nil {
+			return err
+		}
+		if sequence > end {
+			break
+		}
+		t.take(msg, sequence)
+		in.pending--
+		more = in.pending > 0
+	}
+	return t.handErr
+}

@@ -1,0 +1,126 @@
+package worker
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/tick"
+)
+
+// tooLate is the reason of a tick whose bar can no longer be corrected.
+const tooLate = "too_late"
+
+// counters of what was published since the process started.
+type counters struct {
+	consumed, bars, corrections, signals, rejected, failures atomic.Int64
+}
+
+// results encodes what a partition gives into its three outboxes.
+type results struct {
+	bars, signals, rejects *outbox
+	sessions               *sessions
+	counters               *counters
+	ledger                 *ledger // takes what is published already; nil where nobody compares
+	barsDone               func()
+
+	// The message that the results come from.
+	sequence uint64
+	payload  []byte
+	subject  string
+	storedAt time.Time
+}
+
+func (r *results) Bar(e *event.Bar) {
+	e.SessionID = r.sessions.at(e.End.Time)
+	if e.Revision > 0 {
+		r.counters.corrections.Add(1)
+	}
+	r.give(r.bars, result{
+		subject: stream.BarSubject(e.Timeframe, e.Symbol),
+		id:      resultID("bar", "", e.Symbol, e.Timeframe, e.Start, e.Revision),
+		data:    e.AppendJSON(make([]byte, 0, 320+len(e.Symbol))),
+	})
+}
+
+// give adds a result to an outbox, or to the ledger where it is published.
+func (r *results) give(o *outbox, res result) {
+	if !o.add(r.sequence, res) && r.ledger != nil {
+		r.ledger.made(res.data)
+	}
+}
+
+func (r *results) BarsDone() { r.barsDone() }
+
+func (r *results) Indicator(t *event.IndicatorTemplate, key event.BarKey, values []float64, revision uint32, withdrawn bool) {
+	r.give(r.signals, result{
+		subject: stream.SignalSubject(event.KindIndicator, t.Name, key.Symbol),
+		id:      resultID(event.KindIndicator, t.Name, key.Symbol, key.Timeframe, key.Start, revision),
+		data:    event.AppendIndicator(make([]byte, 0, 352+len(key.Symbol)), t, key, values, r.sessions.at(key.End.Time), revision, withdrawn, r.sequence),
+	})
+}
+
+func (r *results) Pattern(e *event.Pattern) {
+	e.SessionID, e.Sequence = r.sessions.at(e.End.Time), r.sequence
+	r.signal(event.KindPattern, stream.PatternToken(e.Pattern), e.BarKey, e.Revision, e)
+}
+
+func (r *results) Alert(e *event.IndicatorAlert) {
+	e.SessionID, e.Sequence = r.sessions.at(e.End.Time), r.sequence
+	r.signal(event.KindAlert, e.Alert, e.BarKey, 0, e)
+}
+
+func (r *results) signal(kind, name string, key event.BarKey, revision uint32, e any) {
+	data, err := json.Marshal(e)
+	if err != nil {
+		// Only a number that is not finite cannot be written, and none is given.
+		data = strconv.AppendQuote(nil, err.Error())
+	}
+	r.give(r.signals, result{
+		subject: stream.SignalSubject(kind, name, key.Symbol),
+		id:      resultID(kind, name, key.Symbol, key.Timeframe, key.Start, revision),
+		data:    data,
+	})
+}
+
+func (r *results) TooLate(t *tick.Tick) {
+	r.reject(tooLate, "the bar of "+t.Time().Format(time.RFC3339Nano)+" can no longer be corrected")
+}
+
+// reject refuses the message at hand.
+func (r *results) reject(reason, detail string) {
+	r.rejects.add(r.sequence, result{
+		subject: stream.RejectSubject(reason),
+		id:      "ticks." + strconv.FormatUint(r.sequence, 10),
+		header: nats.Header{
+			event.HeaderRejectReason:     {reason},
+			event.HeaderRejectDetail:     {strings.Map(printable, detail)},
+			event.HeaderRejectSource:     {r.subject},
+			event.HeaderRejectReceivedAt: {r.storedAt.UTC().Format(time.RFC3339Nano)},
+		},
+		data: r.payload,
+	})
+}
+
+func printable(c rune) rune {
+	if !strconv.IsPrint(c) {
+		return ' '
+	}
+	return c
+}
+
+// resultID is the same for the same result, whoever derives it.
+func resultID(kind, name, symbol, timeframe string, start event.Time, revision uint32) string {
+	id := make([]byte, 0, 64)
+	id = append(append(id, kind...), '.')
+	id = append(append(id, name...), '.')
+	id = append(append(id, timeframe...), '.')
+	id = append(stream.AppendSymbol(id, symbol), '.')
+	id = append(strconv.AppendInt(id, start.Unix(), 10), ".r"...)
+	return string(strconv.AppendUint(id, uint64(revision), 10))
+}

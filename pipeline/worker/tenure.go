@@ -1,0 +1,217 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/tickstock/tickstream/pipeline/aggregate"
+	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/tick"
+)
+
+const (
+	// handEvery is how many messages are taken in before their results are
+	// handed on, where more messages wait.
+	handEvery = 512
+	// checkpointShare bounds the time that goes into checkpoints to one part in
+	// so many.
+	checkpointShare = 20
+	// leaveTimeout is within the lease's TTL.
+	leaveTimeout = time.Second
+)
+
+// tenure is one worker's ownership of one partition, from taking it over to
+// losing it.
+type tenure struct {
+	cfg                   Config
+	js                    jetstream.JetStream
+	log                   *slog.Logger
+	partition, partitions int
+	counters              *counters
+	state                 *atomic.Pointer[presence.Partition]
+
+	created     int64 // of TICKS, Unix nanoseconds
+	checkpoints checkpoints
+	anchored    int32 // market day whose anchor is stored
+	results     *results
+	aggregator  *aggregate.Partition
+	decoder     *tick.Decoder
+	handErr     error                         // of a hand-over in the middle of a message
+	handed      atomic.Pointer[jetstream.Msg] // the last message whose results are handed over
+}
+
+// run owns the partition until ctx ends, or returns the error that ended it.
+func (t *tenure) run(ctx context.Context) error {
+	// The publishers outlive ctx by as long as leaving takes.
+	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var publishers sync.WaitGroup
+	for _, o := range t.outboxes() {
+		publishers.Go(func() { o.run(publishing) }) // ends with stop
+	}
+	defer publishers.Wait()
+	defer stop()
+	t.results.barsDone = func() {
+		t.handErr = errors.Join(t.handErr, t.results.bars.hand(ctx))
+	}
+	if err := t.restore(ctx); err != nil {
+		return fmt.Errorf("take over partition %d: %w", t.partition, err)
+	}
+	if err := t.consume(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("partition %d: %w", t.partition, err)
+	}
+	t.leave(context.WithoutCancel(ctx))
+	return nil
+}
+
+func (t *tenure) outboxes() []*outbox {
+	return []*outbox{t.results.bars, t.results.signals, t.results.rejects}
+}
+
+// consume goes on from where the state is.
+func (t *tenure) consume(ctx context.Context) error {
+	in, err := openInput(ctx, t.js, t.partition, t.aggregator.Sequence())
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	t.log.Info("partition taken over", "partition", t.partition, "seq", t.aggregator.Sequence(), "symbols", t.aggregator.Symbols())
+	t.report()
+	saved, pause := time.Now(), t.cfg.CheckpointInterval
+	for taken := 1; ; taken++ {
+		msg, sequence, more, err := in.next(ctx)
+		if err != nil {
+			return err
+		}
+		t.take(msg, sequence)
+		if more && taken%handEvery != 0 && t.handErr == nil {
+			continue
+		}
+		t.handed.Store(&msg)
+		if err := errors.Join(t.handErr, t.hand(ctx)); err != nil {
+			return err
+		}
+		t.settle()
+		t.report()
+		if now := time.Now(); now.Sub(saved) >= pause {
+			if err := t.save(ctx); err != nil {
+				return err
+			}
+			saved = time.Now()
+			pause = max(t.cfg.CheckpointInterval, checkpointShare*saved.Sub(now))
+		}
+	}
+}
+
+// settle acknowledges what was handed over once all of it is stored, so that
+// what the server has pending is how far behind the results are. Recovery does
+// not depend on it.
+func (t *tenure) settle() {
+	for _, o := range t.outboxes() {
+		if o.unstored.Load() > 0 {
+			return // it will settle
+		}
+	}
+	if msg := t.handed.Swap(nil); msg != nil {
+		if err := (*msg).Ack(); err != nil {
+			t.log.Debug("ticks not acknowledged", "partition", t.partition, "err", err)
+		}
+	}
+}
+
+// take gives one message of TICKS to the aggregator.
+func (t *tenure) take(msg jetstream.Msg, sequence uint64) {
+	t.counters.consumed.Add(1)
+	r := t.results
+	r.sequence, r.payload, r.subject = sequence, msg.Data(), msg.Subject()
+	if meta, err := msg.Metadata(); err == nil { // it was read before
+		r.storedAt = meta.Timestamp
+	}
+	if strings.HasPrefix(r.subject, stream.ClockPrefix) {
+		var mark event.ClockMark
+		if err := json.Unmarshal(r.payload, &mark); err != nil {
+			r.reject("clock_mark_unreadable", err.Error())
+			t.aggregator.Skip(sequence)
+			return
+		}
+		t.aggregator.Mark(mark.Time.Time, sequence)
+		return
+	}
+	var decoded tick.Tick
+	if err := t.decoder.Decode(r.payload, r.storedAt, &decoded); err != nil {
+		reason, detail := "unreadable", err.Error()
+		if refusal, ok := errors.AsType[*tick.Refusal](err); ok {
+			reason = string(refusal.Reason)
+		}
+		r.reject(reason, detail)
+		t.aggregator.Skip(sequence)
+		return
+	}
+	if stored, ok := stream.ParseStoredTick(r.subject); !ok || stored.Symbol != string(decoded.Symbol) {
+		r.reject("subject_mismatch", fmt.Sprintf("the tick is of %q", decoded.Symbol))
+		t.aggregator.Skip(sequence)
+		return
+	}
+	t.aggregator.Tick(&decoded, sequence)
+}
+
+// hand gives the publishers all that is pending.
+func (t *tenure) hand(ctx context.Context) error {
+	return errors.Join(t.results.bars.hand(ctx), t.results.signals.hand(ctx), t.results.rejects.hand(ctx))
+}
+
+// save waits until all results are stored, then stores the state.
+func (t *tenure) save(ctx context.Context) error {
+	for _, o := range t.outboxes() {
+		if err := o.drain(ctx); err != nil {
+			return err
+		}
+	}
+	state, err := t.aggregator.AppendBinary(nil)
+	if err != nil {
+		return fmt.Errorf("encode the state of partition %d: %w", t.partition, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 6*apiTimeout)
+	defer cancel()
+	next := t.checkpoints.manifest
+	next.Sequence, next.Created, next.Worker = t.aggregator.Sequence(), t.created, t.cfg.Instance
+	if err := t.checkpoints.save(ctx, next, state); err != nil {
+		return fmt.Errorf("checkpoint partition %d: %w", t.partition, err)
+	}
+	if err := t.dropAnchor(ctx, state); err != nil {
+		return fmt.Errorf("checkpoint partition %d: %w", t.partition, err)
+	}
+	return nil
+}
+
+// leave stores the state on the way out, so that whoever takes over has
+// nothing to go through again. Not to succeed costs that one time and nothing
+// else.
+func (t *tenure) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	err := errors.Join(t.handErr, t.hand(ctx))
+	if err == nil {
+		err = t.save(ctx)
+	}
+	if err != nil {
+		t.log.Info("left a partition without a checkpoint: whoever takes it over goes through its last seconds again", "partition", t.partition, "err", err)
+	}
+}
+
+// report tells the rest of the process how far the partition is.
+func (t *tenure) report() {
+	t.state.Store(&presence.Partition{
+		Number: t.partition, Watermark: t.aggregator.Watermark(),
+		Sequence: t.aggregator.Sequence(), Symbols: t.aggregator.Symbols(),
+	})
+}
