@@ -92,7 +92,7 @@ func runPipeline(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	if !rebuild {
-		return runRoles(ctx, roles)
+		return p.run(ctx, roles)
 	}
 	ctx, done := context.WithCancel(ctx)
 	defer done()

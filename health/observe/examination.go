@@ -226,8 +226,3 @@ func sources(bridges []presence.Bridge) string {
 	}
 	return some(names, len(names))
 }
-
-// latest is the latest of some times.
-func latest(times ...time.Time) time.Time {
-	return slices.MaxFunc(times, func(a, b time.Time) int { return a.Compare(b) })
-}

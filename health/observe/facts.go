@@ -29,6 +29,9 @@ type Facts struct {
 	RateWindow, ActiveWindow, ErrorWindow time.Duration
 
 	// TicksPerSecond stored in TICKS over the rate window, clock marks left out.
+	// The window begins no earlier than the bridge's start, than the end of its
+	// last gap, and than a backlog was stored; until that is 2 s ago, a backlog
+	// counts over the time that it is of.
 	TicksPerSecond float64
 	// TicksInErrorWindow were stored in TICKS in the error window.
 	TicksInErrorWindow int64
@@ -69,6 +72,8 @@ type Facts struct {
 	// GapTime how long they were together.
 	GapsInWindow int64
 	GapTime      time.Duration
+	// GapEndedAt is when the last of these gaps ended; zero if there is none.
+	GapEndedAt time.Time
 	// ShedInWindow are the ticks that bridges reported as shed in the error
 	// window.
 	ShedInWindow int64
