@@ -55,7 +55,7 @@ type Facts struct {
 	Partitions int
 	// Consumers are the pipeline's consumers of TICKS, by name.
 	Consumers []Consumer
-	// BarsPerMinute are the bars stored in a minute that begins and ends at a
+	// BarsPerMinute are the 1-minute bars stored in a minute that begins and ends at a
 	// half minute, so that the burst at a minute's end is in it whole: the last
 	// such minute or, if they are more, those stored since.
 	BarsPerMinute float64
@@ -63,6 +63,10 @@ type Facts struct {
 	// the session started, corrections included.
 	PatternsDetected     int64
 	IndicatorsCalculated int64
+
+	// Rows are the bars, indicators and patterns that wait for the database, and
+	// how long the oldest has; zero where no store has ever run.
+	Rows Consumer
 
 	// RejectsInWindow were stored in REJECTS in the error window, and
 	// RejectReasons are these by reason.

@@ -31,7 +31,7 @@ func (r rejectMeter) measure(ctx context.Context, m *moment, facts *Facts) error
 		facts.RejectsInWindow, facts.RejectReasons = 0, nil
 		return nil
 	}
-	before, err := lastBefore(ctx, m.js, stream.Rejects, start, info.State.LastSeq)
+	all, err := countSince(ctx, m.js, stream.Rejects, stream.AllRejects, start)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (r rejectMeter) measure(ctx context.Context, m *moment, facts *Facts) error
 			reasons[reasonOf(subject)] = int64(n)
 		}
 	}
-	facts.RejectsInWindow, facts.RejectReasons = int64(info.State.LastSeq-before), reasons
+	facts.RejectsInWindow, facts.RejectReasons = int64(all), reasons
 	return nil
 }
 

@@ -50,6 +50,7 @@ func newParts(cfg Config) ([]part, error) {
 		{"components", true, &componentMeter{window: cfg.ErrorWindow}},
 		{"bars", true, &barMeter{}},
 		{"signals", true, &signalMeter{}},
+		{"rows for the database", true, rowMeter{}},
 		{"rejects", true, rejectMeter{window: cfg.ErrorWindow}},
 		{"gaps", true, gapMeter{window: cfg.ErrorWindow}},
 	}, nil
