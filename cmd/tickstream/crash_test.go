@@ -105,7 +105,8 @@ func TestKilledPipelinesLeaveNoTrace(t *testing.T) {
 	}
 }
 
-// publishTraffic stores messages in TICKS over some seconds.
+// publishTraffic stores messages in TICKS over some seconds, each once and in
+// order, whatever happens to the server meanwhile.
 func publishTraffic(ctx context.Context, js jetstream.JetStream, messages []oracle.Message) error {
 	for i, m := range messages {
 		msgs := []*nats.Msg{}
@@ -120,32 +121,31 @@ func publishTraffic(ctx context.Context, js jetstream.JetStream, messages []orac
 				msgs = append(msgs, &nats.Msg{Subject: stream.ClockSubject(p), Data: data})
 			}
 		}
-		for _, msg := range msgs {
-			if _, err := js.PublishMsgAsync(msg); err != nil {
-				return fmt.Errorf("publish: %w", err)
+		for k, msg := range msgs {
+			msg.Header = nats.Header{nats.MsgIdHdr: {fmt.Sprintf("traffic.%d.%d", i, k)}}
+			for {
+				attempt, cancel := context.WithTimeout(ctx, time.Second)
+				_, err := js.PublishMsg(attempt, msg)
+				cancel()
+				if err == nil {
+					break
+				}
+				if ctx.Err() != nil {
+					return fmt.Errorf("publish: %w", ctx.Err())
+				}
 			}
 		}
 		if i%100 == 0 {
-			select {
-			case <-js.PublishAsyncComplete():
-			case <-ctx.Done():
-				return fmt.Errorf("publish: %w", ctx.Err())
-			}
-			time.Sleep(30 * time.Millisecond) // the pace of the traffic, not a wait
+			time.Sleep(20 * time.Millisecond) // the pace of the traffic, not a wait
 		}
 	}
-	select {
-	case <-js.PublishAsyncComplete():
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("publish: %w", ctx.Err())
-	}
+	return nil
 }
 
 // checkPublished waits until all of TICKS is worked through and compares.
-func checkPublished(t *testing.T, js jetstream.JetStream) {
+func checkPublished(t *testing.T, js jetstream.JetStream) *oracle.Published {
 	t.Helper()
-	testbed.Eventually(t, 60*time.Second, "all partitions are worked through", func(ctx context.Context) bool {
+	testbed.Eventually(t, 90*time.Second, "all partitions are worked through", func(ctx context.Context) bool {
 		for p := range crashPartitions {
 			c, err := js.Consumer(ctx, stream.Ticks, fmt.Sprintf("pipeline_%d", p))
 			if err != nil {
@@ -209,6 +209,7 @@ func checkPublished(t *testing.T, js jetstream.JetStream) {
 	if len(got.Bars) < 100 || got.Corrected < 10 || len(got.Alerts) < 10 {
 		t.Error("the traffic tests too little")
 	}
+	return got
 }
 
 // everything reads a stream from its beginning.
