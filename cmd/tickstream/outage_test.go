@@ -110,7 +110,9 @@ func TestKilledServersLeaveNoTrace(t *testing.T) {
 	p.start()
 	p.start()
 	published := make(chan error, 1)
-	go func() { published <- publishTraffic(t.Context(), js, oracle.Traffic(random, 12000)) }() // received below
+	go func() {
+		published <- oracle.Publish(t.Context(), js, crashPartitions, oracle.Traffic(random, 12000), 20*time.Millisecond)
+	}() // received below
 	faults := 0
 	for done := false; !done || faults < 9; faults++ {
 		select {
