@@ -134,9 +134,9 @@ func ReadTicks(ctx context.Context, js jetstream.JetStream, count int) ([][]Mess
 			partitions[stored.Partition] = append(partitions[stored.Partition], Message{Sequence: seq, Tick: &clone})
 			return nil
 		}
-		p, err := strconv.Atoi(strings.TrimPrefix(msg.Subject(), stream.ClockPrefix))
-		if err != nil {
-			return fmt.Errorf("read partition of mark %d: %w", seq, err)
+		p, ok := stream.ParseClock(msg.Subject())
+		if !ok {
+			return fmt.Errorf("message %d is on %s", seq, msg.Subject())
 		}
 		var mark event.ClockMark
 		if err := json.Unmarshal(msg.Data(), &mark); err != nil {
