@@ -94,6 +94,17 @@ func ParseStoredTick(subject string) (StoredTick, bool) {
 // ClockSubject is where the clock mark of a partition is published.
 func ClockSubject(partition int) string { return ClockPrefix + strconv.Itoa(partition) }
 
+// ParseClockMark reads the partition of a clock mark's subject; ok is false for
+// any other subject.
+func ParseClockMark(subject string) (partition int, ok bool) {
+	token, ok := strings.CutPrefix(subject, ClockPrefix)
+	if !ok {
+		return 0, false
+	}
+	p, err := strconv.Atoi(token)
+	return p, err == nil && p >= 0
+}
+
 // BarSubject is where closed bars of a timeframe ("1min") and symbol go.
 func BarSubject(timeframe, symbol string) string {
 	return barPrefix + timeframe + "." + EncodeSymbol(symbol)
