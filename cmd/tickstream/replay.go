@@ -97,8 +97,8 @@ func replayTicks(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	stderr := cmd.Root().ErrWriter
+	var behind uint64
 	if copier, ok := sink.(*replay.Copier); ok {
-		var behind uint64
 		if cfg, behind, err = copier.Behind(ctx, cfg); err != nil {
 			return reportCopied(stderr, err)
 		}
@@ -114,6 +114,9 @@ func replayTicks(ctx context.Context, cmd *cli.Command) error {
 	stopBar := showProgress(cmd, r)
 	err = r.Run(ctx)
 	stopBar()
+	if behind > 0 && errors.Is(err, replay.ErrEmpty) {
+		return reportCopied(stderr, replay.ErrCopied)
+	}
 	goOn := "--from-seq %d"
 	if target.nats != nil {
 		goOn = "the same range and --append"

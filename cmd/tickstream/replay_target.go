@@ -43,7 +43,10 @@ func replayTargetOf(cmd *cli.Command) (replayTarget, error) {
 	case cmd.IsSet("to-nats") && cmd.String("to-nats") == "":
 		return t, flagErrorf(cmd, "to-nats", "is empty: give a URL, or leave it out for standard output")
 	case cmd.String("to-nats") != "":
-		var err error
+		err := stream.Config{Partitions: cmd.Int("to-partitions"), Replicas: cmd.Int("to-replicas")}.Validate()
+		if err != nil {
+			return t, usageErrorf("--to-partitions, --to-replicas: %w", err)
+		}
 		t.nats, err = dialNATS(natsTargetOf(cmd), "replay")
 		return t, err
 	case cmd.Bool("append"):
