@@ -107,7 +107,7 @@ func recorded(t *testing.T, n int) *testbed.NATS {
 // A recorded day in a fresh system gives what it gave in the first, though it is
 // long ago.
 func TestReplayedDayGivesTheSameBars(t *testing.T) {
-	a := recorded(t, 6000)
+	a := recorded(t, 3000)
 	work(t, a.JetStream(), crashPartitions)
 	bars := results(t, a.JetStream(), stream.Bars, stream.AllBars)
 	signals := results(t, a.JetStream(), stream.Signals, stream.SignalsOf("indicator")+" "+stream.SignalsOf("pattern"))
@@ -227,6 +227,36 @@ func TestReplayCopyOfARange(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A copy that is stopped says how it goes on, and does.
+func TestReplayCopyIsInterrupted(t *testing.T) {
+	a := startTestServers(t)
+	a.store(t, 30) // a second apart, so the copy would take 29 s
+	b := testbed.StartNATS(t)
+	args := []string{"replay", "--nats", a.nats.URL(), "--to-nats", b.URL(), "--from", "-1h"}
+	run := start(t, "", append(args, "--speed", "10")...)
+	js := b.JetStream()
+	testbed.Eventually(t, 10*time.Second, "the copy is under way", func(ctx context.Context) bool {
+		ticks, err := js.Stream(ctx, stream.Ticks)
+		return err == nil && ticks.CachedInfo().State.Msgs >= 3
+	})
+	run.stop()
+	if code := run.wait(t); code != exitInterrupted || !strings.Contains(run.stderr.String(), "go on with the same range and --append") {
+		t.Errorf("exit code %d, standard error: %s", code, &run.stderr)
+	}
+	if n := len(allOf(t, js)); n < 3 || n > 29 {
+		t.Errorf("%d messages when interrupted", n)
+	}
+	for _, says := range []string{"going on at sequence", "nothing to copy: the target holds that range already"} {
+		code, _, stderr := tickstream(t, append(args, "--append")...)
+		if code != exitOK || !strings.Contains(stderr, says) {
+			t.Errorf("exit code %d, standard error: %s, want %q", code, stderr, says)
+		}
+	}
+	if got, want := allOf(t, js), allOf(t, a.js); !slices.Equal(got, want) {
+		t.Errorf("%d messages, want %d in the same order", len(got), len(want))
 	}
 }
 
