@@ -155,13 +155,13 @@ func (l *lane) prepare(ctx context.Context, conn *pgx.Conn) (*writer, error) {
 // interval.
 func (l *lane) collect(ctx context.Context, r *reader) (*batch, error) {
 	b := newBatch()
-	if err := l.take(ctx, r, b); err != nil {
+	if err := l.take(ctx, r.wait, b); err != nil {
 		return nil, err
 	}
 	flush, cancel := context.WithTimeout(ctx, l.cfg.FlushInterval)
 	defer cancel()
 	for len(b.messages) < l.cfg.BatchSize {
-		if err := l.take(flush, r, b); err != nil {
+		if err := l.take(flush, r.next, b); err != nil {
 			if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 				break
 			}
@@ -172,8 +172,8 @@ func (l *lane) collect(ctx context.Context, r *reader) (*batch, error) {
 }
 
 // take adds the next message to the batch.
-func (l *lane) take(ctx context.Context, r *reader, b *batch) error {
-	msg, sequence, again, err := r.next(ctx)
+func (l *lane) take(ctx context.Context, next func(context.Context) (jetstream.Msg, uint64, bool, error), b *batch) error {
+	msg, sequence, again, err := next(ctx)
 	if err != nil {
 		return err
 	}

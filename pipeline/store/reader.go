@@ -13,7 +13,7 @@ const (
 	natsTimeout = 5 * time.Second
 	// A pull request that outlives its reader swallows what is delivered to it,
 	// so it is short.
-	pullExpiry = 5 * time.Second
+	pullExpiry = 2 * time.Second
 	ackWait    = 30 * time.Second
 )
 
@@ -25,6 +25,7 @@ var errGap = errors.New("a delivery was lost on its way")
 // reader reads a consumer from its ack floor, strictly in the order of the
 // stream.
 type reader struct {
+	consumer  jetstream.Consumer
 	messages  jetstream.MessagesContext
 	delivered uint64 // consumer sequence of the last message
 	seen      uint64 // stream sequence of the last message
@@ -56,7 +57,7 @@ func open(ctx context.Context, js jetstream.JetStream, t *table, batchSize int) 
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", t.consumer, err)
 	}
-	return &reader{messages: messages}, nil
+	return &reader{consumer: consumer, messages: messages}, nil
 }
 
 // next is the next message, its sequence in the stream, and whether it came
@@ -77,6 +78,29 @@ func (r *reader) next(ctx context.Context) (msg jetstream.Msg, sequence uint64, 
 	again = meta.Sequence.Stream <= r.seen
 	r.seen = max(r.seen, meta.Sequence.Stream)
 	return msg, meta.Sequence.Stream, again, nil
+}
+
+// wait is next for a reader with nothing in hand. What is delivered to a reader
+// that died shows in no sequence here until more follows, so the server is
+// asked now and then.
+func (r *reader) wait(ctx context.Context) (msg jetstream.Msg, sequence uint64, again bool, err error) {
+	for {
+		idle, cancel := context.WithTimeout(ctx, pullExpiry)
+		msg, sequence, again, err = r.next(idle)
+		cancel()
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return msg, sequence, again, err
+		}
+		asked, cancel := context.WithTimeout(ctx, natsTimeout)
+		info, err := r.consumer.Info(asked)
+		cancel()
+		if err != nil {
+			return nil, 0, false, fmt.Errorf("look at the consumer: %w", err)
+		}
+		if info.NumAckPending > 0 {
+			return nil, 0, false, fmt.Errorf("%d are delivered and not here: %w", info.NumAckPending, errGap)
+		}
+	}
 }
 
 // settle acknowledges messages in order, and returns when the server has the
