@@ -10,16 +10,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// migrationLock is taken while tables are made, so that of several processes
-// that start at once one makes them.
-const migrationLock = `SELECT pg_advisory_xact_lock(hashtextextended('tickstream.migration', 0))`
-
 // prepare adopts the table or makes it, and plans how to write it. Whatever it
-// cannot use as it is, is left as it is.
+// cannot use as it is, is left as it is. The caller holds the table's lock, so
+// of several processes that start at once one makes it.
 func prepare(ctx context.Context, conn *pgx.Conn, schema string, t *table) (p *plan, err error) {
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '5s'; "+migrationLock); err != nil {
-			return fmt.Errorf("take the migration lock: %w", err)
+		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '5s'"); err != nil {
+			return fmt.Errorf("bound the wait for locks: %w", err)
 		}
 		f, err := adopt(ctx, tx, schema, t)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -234,11 +235,31 @@ func TestSleepingWriterIsFencedOut(t *testing.T) {
 	r.publishBar(bar("AAPL", 0, 0, "1"))
 	r.stored("store_bars")
 
+	// It falls asleep in a transaction, with a row of the table locked.
+	holder, err := pgx.Connect(t.Context(), r.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // it has done its work
+	if _, err := holder.Exec(t.Context(), "BEGIN; LOCK TABLE "+r.schema+".ohlcv_1min IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	r.publishBar(bar("AAPL", 0, 1, "2"))
+	const others = "FROM pg_stat_activity WHERE application_name = 'tickstream store' AND query LIKE '%INSERT INTO \""
+	writes := func(state string) func(context.Context) bool {
+		return func(context.Context) bool {
+			return r.lines("SELECT count(*) " + others + r.schema + "\"%' AND " + state)[0] == "(1)"
+		}
+	}
+	testbed.Eventually(t, 10*time.Second, "it waits for the lock", writes("wait_event_type = 'Lock'"))
 	database.Stall()
 	bus.Stall()
-	r.publishBar(bar("AAPL", 0, 1, "2")) // goes to the sleeper
+	if _, err := holder.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	testbed.Eventually(t, 10*time.Second, "it has the row", writes("state = 'idle in transaction'"))
 	next := r.start()
-	testbed.Eventually(t, 20*time.Second, "another store writes", func(context.Context) bool {
+	testbed.Eventually(t, 15*time.Second, "another store writes", func(context.Context) bool {
 		return next.table("store_bars").Rows > 0
 	})
 	r.stored("store_bars")
@@ -251,6 +272,39 @@ func TestSleepingWriterIsFencedOut(t *testing.T) {
 	testbed.Eventually(t, 10*time.Second, "the sleeper notices", func(context.Context) bool { return !sleeper.Report().Writer })
 	r.want("SELECT close, revision FROM ohlcv_1min", "(3,2)")
 	sleeper.stop()
+}
+
+// A pull request of a reader that died swallows what it is given. The store must
+// not wait for the message to be delivered again by itself.
+func TestSwallowedDeliveryIsReadAgain(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.publishBar(bar("AAPL", 0, 0, "1"))
+	r.stored("store_bars")
+	consumer, err := r.js.Consumer(t.Context(), stream.Bars, "store_bars")
+	if err != nil {
+		t.Fatal(err)
+	}
+	swallowed, err := consumer.Fetch(1, jetstream.FetchMaxWait(20*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for minute, ours := 1, true; ours; minute++ {
+		r.publishBar(bar("AAPL", minute, 0, "1"))
+		testbed.Eventually(t, 10*time.Second, "the bar is stored or swallowed", func(context.Context) bool {
+			select {
+			case <-swallowed.Messages():
+				ours = false
+			default:
+			}
+			return !ours || len(r.lines("SELECT FROM ohlcv_1min")) == minute+1
+		})
+	}
+	began := time.Now()
+	r.stored("store_bars")
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("read again after %v", took)
+	}
 }
 
 func TestConfigValidateNamesTheSetting(t *testing.T) {
