@@ -87,7 +87,7 @@ func runPipeline(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	defer p.close()
-	roles, err := p.pipelineRoles(ctx, cmd, streams)
+	roles, err := p.pipelineRoles(cmd, streams)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func workerConfigOf(cmd *cli.Command, instance string) (worker.Config, error) {
 
 // pipelineRoles are the worker, once the streams are there, the store where a
 // database is given, and their presence.
-func (p *process) pipelineRoles(ctx context.Context, cmd *cli.Command, streams stream.Config) ([]role, error) {
+func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role, error) {
 	cfg, err := workerConfigOf(cmd, p.instance)
 	if err != nil {
 		return nil, err
@@ -160,18 +160,11 @@ func (p *process) pipelineRoles(ctx context.Context, cmd *cli.Command, streams s
 	var rows *store.Store
 	var roles []role
 	if url := cmd.String("database"); url != "" {
-		// Lives as long as the role, which ends with ctx or before it begins.
-		pool, err := store.Open(context.WithoutCancel(ctx), url)
-		if err != nil {
-			return nil, &exitError{code: exitUsage, err: err}
+		var err error
+		if rows, err = store.New(store.Config{URL: url, Instance: p.instance}, p.js, p.log); err != nil {
+			return nil, &exitError{code: exitUsage, err: fmt.Errorf("--database (DATABASE_URL): %w", err)}
 		}
-		if rows, err = store.New(store.Config{Instance: p.instance}, pool, p.nats, p.js, p.log); err != nil {
-			return nil, fmt.Errorf("make the store: %w", err)
-		}
-		roles = append(roles, role{"store", func(ctx context.Context) error {
-			defer pool.Close()
-			return rows.Run(ctx)
-		}})
+		roles = append(roles, role{"store", rows.Run})
 	}
 	return append(roles, []role{
 		{"pipeline", func(ctx context.Context) error {
@@ -183,8 +176,26 @@ func (p *process) pipelineRoles(ctx context.Context, cmd *cli.Command, streams s
 		}},
 		p.announce(presence.RolePipeline, func(r *presence.Report) {
 			if r.Pipeline = w.Report(); rows != nil {
-				r.Store = rows.Report()
+				r.Store = storeReport(rows.Report())
 			}
 		}),
 	}...), nil
+}
+
+// storeReport is the store's report as its process's presence tells it.
+func storeReport(r store.Report) *presence.Store {
+	report := &presence.Store{
+		Active: r.Writer, Error: r.LastError, StoredAt: r.LastCommit,
+		Rows: map[string]int64{}, Refused: map[string]int64{}, Skipped: map[string]string{},
+	}
+	for _, t := range r.Tables {
+		report.Rows[t.Table] = t.Rows
+		if t.Refused > 0 {
+			report.Refused[t.Table] = t.Refused
+		}
+		if t.Skipped != "" {
+			report.Skipped[t.Table] = t.Skipped
+		}
+	}
+	return report
 }

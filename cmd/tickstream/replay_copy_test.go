@@ -39,17 +39,20 @@ func work(t *testing.T, js jetstream.JetStream, partitions int) {
 		}
 	}()
 	testbed.Eventually(t, 60*time.Second, "all partitions are worked through", func(ctx context.Context) bool {
-		for p := range partitions {
-			c, err := js.Consumer(ctx, stream.Ticks, "pipeline_"+strconv.Itoa(p))
-			if err != nil {
-				return false
-			}
-			if info := c.CachedInfo(); info.NumPending > 0 || info.NumAckPending > 0 || info.Delivered.Consumer == 0 && info.NumWaiting == 0 {
-				return false
-			}
-		}
-		return true
+		return oracle.WorkedThrough(ctx, js, partitions)
 	})
+}
+
+// everything reads a stream from its beginning.
+func everything(t *testing.T, js jetstream.JetStream, name, filters string, take func(subject string, seq uint64, data []byte)) {
+	t.Helper()
+	err := oracle.Each(t.Context(), js, name, strings.Fields(filters), func(msg jetstream.Msg, sequence uint64) error {
+		take(msg.Subject(), sequence, msg.Data())
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // results are the last revisions of a stream's bars or signals, without what
@@ -98,7 +101,7 @@ func recorded(t *testing.T, n int) *testbed.NATS {
 	if _, err := stream.Ensure(t.Context(), js, stream.Config{Partitions: crashPartitions}, quiet); err != nil {
 		t.Fatal(err)
 	}
-	if err := publishTraffic(t.Context(), js, oracle.Traffic(rand.New(rand.NewPCG(7, 9)), n)); err != nil {
+	if err := oracle.Publish(t.Context(), js, crashPartitions, oracle.Traffic(rand.New(rand.NewPCG(7, 9)), n), 0); err != nil {
 		t.Fatal(err)
 	}
 	return server

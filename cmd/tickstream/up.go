@@ -94,7 +94,7 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	pipelineRoles, err := p.pipelineRoles(ctx, cmd, streams)
+	pipelineRoles, err := p.pipelineRoles(cmd, streams)
 	if err != nil {
 		return err
 	}

@@ -112,10 +112,8 @@ type Store struct {
 	Active   bool              `json:"active"` // holds the lease
 	Rows     map[string]int64  `json:"rows"`   // stored, by table
 	Refused  map[string]int64  `json:"refused"`
-	Skipped  map[string]string `json:"skipped"`  // tables that do not fit, and why
-	Pending  map[string]uint64 `json:"pending"`  // events that wait, by consumer
-	Failures int64             `json:"failures"` // batches that had to be tried again
-	Error    string            `json:"error"`    // the last one since rows were stored; empty where there is none
+	Skipped  map[string]string `json:"skipped"` // tables that do not fit, and why
+	Error    string            `json:"error"`   // the last one since rows were stored; empty where there is none
 	StoredAt time.Time         `json:"stored_at"`
 }
 

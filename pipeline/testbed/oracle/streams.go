@@ -82,7 +82,7 @@ func ReadPublished(ctx context.Context, js jetstream.JetStream) (*Published, err
 		return nil, fmt.Errorf("all indicators: %w", err)
 	}
 	got := NewPublished()
-	err = each(ctx, js, stream.Bars, []string{stream.AllBars}, func(msg jetstream.Msg, _ uint64) error {
+	err = Each(ctx, js, stream.Bars, []string{stream.AllBars}, func(msg jetstream.Msg, _ uint64) error {
 		var b event.Bar
 		if err := json.Unmarshal(msg.Data(), &b); err != nil {
 			return fmt.Errorf("read bar: %w", err)
@@ -93,13 +93,13 @@ func ReadPublished(ctx context.Context, js jetstream.JetStream) (*Published, err
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, js, stream.Signals, []string{stream.AllSignals}, func(msg jetstream.Msg, _ uint64) error {
+	err = Each(ctx, js, stream.Signals, []string{stream.AllSignals}, func(msg jetstream.Msg, _ uint64) error {
 		return got.SignalMessage(msg.Data(), indicators)
 	})
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, js, stream.Rejects, []string{stream.AllRejects}, func(msg jetstream.Msg, _ uint64) error {
+	err = Each(ctx, js, stream.Rejects, []string{stream.AllRejects}, func(msg jetstream.Msg, _ uint64) error {
 		if msg.Subject() != stream.RejectSubject("too_late") {
 			got.fault("reject %s: %s", msg.Subject(), msg.Headers().Get(event.HeaderRejectDetail))
 			return nil
@@ -124,7 +124,7 @@ func ReadTicks(ctx context.Context, js jetstream.JetStream, count int) ([][]Mess
 		return nil, fmt.Errorf("make tick decoder: %w", err)
 	}
 	partitions := make([][]Message, count)
-	err = each(ctx, js, stream.Ticks, []string{stream.AllTicks, stream.AllClockMarks}, func(msg jetstream.Msg, seq uint64) error {
+	err = Each(ctx, js, stream.Ticks, []string{stream.AllTicks, stream.AllClockMarks}, func(msg jetstream.Msg, seq uint64) error {
 		if stored, ok := stream.ParseStoredTick(msg.Subject()); ok {
 			var decoded tick.Tick
 			if err := decoder.Decode(msg.Data(), time.Now(), &decoded); err != nil {
@@ -148,8 +148,8 @@ func ReadTicks(ctx context.Context, js jetstream.JetStream, count int) ([][]Mess
 	return partitions, err
 }
 
-// each reads a stream from its beginning to what is its end now.
-func each(ctx context.Context, js jetstream.JetStream, name string, filters []string, take func(msg jetstream.Msg, sequence uint64) error) error {
+// Each reads a stream from its beginning to what is its end now.
+func Each(ctx context.Context, js jetstream.JetStream, name string, filters []string, take func(msg jetstream.Msg, sequence uint64) error) error {
 	consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{FilterSubjects: filters})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
