@@ -64,10 +64,17 @@ func (b *bed) on(channel string) []string {
 }
 
 // start runs an egress and returns it with what stops it.
-func (b *bed) start(cfg egress.Config, client redis.UniversalClient, opts ...nats.Option) (*egress.Egress, func()) {
+func (b *bed) start(cfg egress.Config, client redis.UniversalClient) (*egress.Egress, func()) {
 	b.Helper()
-	cfg.Channels = b.redis.Channels
-	nc := b.nats.Connect(opts...)
+	return b.startOn(cfg, client, b.nats.Connect())
+}
+
+// startOn is start on a connection to NATS of the test's own.
+func (b *bed) startOn(cfg egress.Config, client redis.UniversalClient, nc *nats.Conn) (*egress.Egress, func()) {
+	b.Helper()
+	if cfg.Channels == (event.Channels{}) {
+		cfg.Channels = b.redis.Channels
+	}
 	js, err := jetstream.New(nc)
 	if err != nil {
 		b.Fatal(err)
@@ -119,8 +126,14 @@ func (b *bed) publish(kind, name, symbol string, value any) {
 
 func (b *bed) indicator(symbol string, value float64, age time.Duration) {
 	b.Helper()
-	i := event.Indicator{Type: "indicator", Indicator: "RSI", BarKey: key(symbol, age), Value: value, Values: map[string]float64{"value": value}, Parameters: map[string]any{"period": 14}, SessionID: "s"}
-	b.publish(event.KindIndicator, "RSI", symbol, i)
+	b.publish(event.KindIndicator, "RSI", symbol, rsi(symbol, value, age))
+}
+
+func rsi(symbol string, value float64, age time.Duration) event.Indicator {
+	return event.Indicator{
+		Type: "indicator", Indicator: "RSI", BarKey: key(symbol, age), Value: value,
+		Values: map[string]float64{"value": value}, Parameters: map[string]any{"period": 14}, SessionID: "s",
+	}
 }
 
 func (b *bed) pattern(name string, confidence float64, withdrawn bool) {
