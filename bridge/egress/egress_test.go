@@ -30,15 +30,21 @@ type bed struct {
 	js     jetstream.JetStream
 	mu     sync.Mutex
 	events map[string][]string // by channel
+	order  []string            // the channels of all events
 }
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
+	b := newBareBed(t)
+	b.ensure()
+	return b
+}
+
+// newBareBed is newBed without the streams.
+func newBareBed(t *testing.T) *bed {
+	t.Helper()
 	b := &bed{T: t, nats: testbed.StartNATS(t), redis: testbed.StartRedis(t), events: map[string][]string{}}
 	b.js = b.nats.JetStream()
-	if _, err := stream.Ensure(t.Context(), b.js, stream.Config{}, quiet); err != nil {
-		t.Fatal(err)
-	}
 	c := b.redis.Channels
 	appV2 := b.redis.Client().Subscribe(t.Context(), c.Patterns, c.PatternsHigh, c.PatternEvents, c.Indicators, c.AlertsIndicator, c.Persistence, c.Errors)
 	t.Cleanup(func() { _ = appV2.Close() })
@@ -51,10 +57,18 @@ func newBed(t *testing.T) *bed {
 		for msg := range appV2.Channel(redis.WithChannelSize(100000)) {
 			b.mu.Lock()
 			b.events[msg.Channel] = append(b.events[msg.Channel], msg.Payload)
+			b.order = append(b.order, msg.Channel)
 			b.mu.Unlock()
 		}
 	}()
 	return b
+}
+
+func (b *bed) ensure() {
+	b.Helper()
+	if _, err := stream.Ensure(b.Context(), b.js, stream.Config{}, quiet); err != nil {
+		b.Fatal(err)
+	}
 }
 
 func (b *bed) on(channel string) []string {

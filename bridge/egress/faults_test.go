@@ -268,3 +268,131 @@ func TestConfirmationsOutliveRedis(t *testing.T) {
 		return next == 150
 	})
 }
+
+// Whoever is killed is succeeded at once, exactly where it was.
+func TestAKilledEgressIsSucceeded(t *testing.T) {
+	b := newBed(t)
+	natsProxy, nc := b.natsOver()
+	redisProxy, client, _ := b.redisOver("none")
+	first, _ := b.startOn(egress.Config{Instance: "one"}, client, nc)
+	b.active(first)
+	second, _ := b.start(egress.Config{Instance: "two"}, b.redis.Client())
+	const n = 2000
+	sent := make(chan struct{})
+	go func() { // ends with its last result
+		defer close(sent)
+		b.flood("A", n)
+	}()
+	testbed.Eventually(t, 20*time.Second, "the first sends", func(context.Context) bool { return b.count(b.redis.Channels.Indicators) > 300 })
+	natsProxy.Cut()
+	redisProxy.Cut()
+	killed := time.Now()
+	testbed.Eventually(t, 20*time.Second, "the second leads", func(context.Context) bool { return second.Report().Active })
+	<-sent
+	b.arrived(n - 1)
+	if took := time.Since(killed); took > 15*time.Second {
+		t.Errorf("the takeover took %v", took)
+	}
+	if again := b.inOrder(n); again > 0 {
+		t.Errorf("%d results came twice", again)
+	}
+}
+
+// A batch whose answer was lost is out: it is not sent again.
+func TestALostAnswerOfRedisSendsNothingTwice(t *testing.T) {
+	b := newBed(t)
+	options, err := redis.ParseURL(b.redis.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire := testbed.NewWire()
+	options.Dialer, options.MaxRetries = wire.DialContext, -1
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	e, _ := b.start(egress.Config{Instance: "one"}, client)
+	b.active(e)
+	b.indicator("A", 0, 0)
+	b.arrived(0)
+	wire.Mute()
+	b.indicator("A", 1, 0)
+	b.arrived(1)
+	wire.Cut()
+	wire.Unmute()
+	b.indicator("A", 2, 0)
+	b.arrived(2)
+	if again := b.inOrder(3); again > 0 {
+		t.Errorf("sent again: %v", b.values())
+	}
+	if got := e.Report().Channels[b.redis.Channels.Indicators].Published; got != 3 {
+		t.Errorf("%d counted as published, want 3", got)
+	}
+}
+
+// A stop does not wait for a Redis that is away, and what it could not send the
+// next one sends.
+func TestAStopDoesNotWaitForRedis(t *testing.T) {
+	b := newBed(t)
+	proxy, client, _ := b.redisOver("none")
+	first, stop := b.start(egress.Config{Instance: "one"}, client)
+	b.active(first)
+	b.indicator("A", 0, 0)
+	b.arrived(0)
+	proxy.Cut()
+	b.indicator("A", 1, 0)
+	testbed.Eventually(t, 10*time.Second, "it tries in vain", func(context.Context) bool { return first.Report().Failures > 0 })
+	testbed.Eventually(t, 10*time.Second, "it tells what waits", func(context.Context) bool { return first.Report().Pending["egress_indicators"] == 1 })
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	b.indicator("A", 2, 0)
+	b.start(egress.Config{Instance: "two"}, b.redis.Client())
+	b.arrived(2)
+	b.inOrder(3)
+}
+
+// An egress may start before NATS has streams, and outlives the server.
+func TestEgressOutlivesNATS(t *testing.T) {
+	b := newBareBed(t)
+	e, _ := b.start(egress.Config{Instance: "one"}, b.redis.Client())
+	b.ensure()
+	b.active(e)
+	b.indicator("A", 0, 0)
+	b.arrived(0)
+	b.nats.Stop()
+	b.nats.Start()
+	testbed.Eventually(t, 20*time.Second, "NATS takes results again", func(ctx context.Context) bool {
+		_, err := b.js.Stream(ctx, stream.Signals)
+		return err == nil
+	})
+	b.indicator("A", 1, 0)
+	b.arrived(1)
+	b.inOrder(2)
+}
+
+// Redis that was emptied and knows nobody is no reason to stop, or to send
+// anything twice.
+func TestAnEmptiedRedisIsClaimedAgain(t *testing.T) {
+	b := newBed(t)
+	e, stop := b.start(egress.Config{Instance: "one"}, b.redis.Client())
+	b.active(e)
+	b.indicator("A", 0, 0)
+	b.arrived(0)
+	forget := func() {
+		if err := b.redis.Client().Del(t.Context(), b.redis.Channels.Indicators+":sender").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget()
+	b.indicator("A", 1, 0)
+	b.arrived(1)
+	stop()
+	forget()
+	b.indicator("A", 2, 0)
+	b.start(egress.Config{Instance: "two"}, b.redis.Client())
+	b.arrived(2)
+	if again := b.inOrder(3); again > 0 {
+		t.Errorf("sent again: %v", b.values())
+	}
+}

@@ -35,7 +35,11 @@ func (f *flow) open(ctx context.Context) (*reader, error) {
 		return nil, fmt.Errorf("look up stream %s: %w", f.stream, err)
 	}
 	if created := s.CachedInfo().Created.UnixNano(); f.place.created != created {
+		made := f.place.created != 0 // anew, under our eyes: all of it is to be sent
 		f.place = place{kind: f.durable, created: created}
+		if made {
+			f.place.next = 1
+		}
 	}
 	if f.place.next == 0 {
 		if err := f.locate(ctx, s); err != nil {
