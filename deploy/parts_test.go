@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/bridge"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
@@ -52,7 +53,11 @@ func TestPartsRun(t *testing.T) {
 	}
 	testbed.Eventually(t, 10*time.Second, "the tick and the reject are stored and consumed", func(ctx context.Context) bool {
 		rejects, err := ingress.js.Stream(ctx, stream.Rejects)
-		return err == nil && rejects.CachedInfo().State.Msgs == 1 && bridge.Report().Stored == 1
+		if err != nil {
+			return false
+		}
+		info, err := rejects.Info(ctx, jetstream.WithSubjectFilter(stream.RejectSubject("not_json")))
+		return err == nil && len(info.State.Subjects) == 1 && bridge.Report().Stored == 1
 	})
 	testbed.Eventually(t, 10*time.Second, "the tick is taken in", func(context.Context) bool { return work.Report().Consumed > 1 })
 	stop()

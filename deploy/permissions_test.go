@@ -237,7 +237,7 @@ func TestRolesDoTheirWork(t *testing.T) {
 		},
 		presence.RolePipeline: {
 			"consume a partition": func(ctx context.Context, c *client) error {
-				return c.durable(ctx, stream.Ticks, stream.PartitionFilters(0)...)
+				return c.durable(ctx, stream.Ticks, stream.PartitionFilter(0))
 			},
 			"read ticks in order": func(ctx context.Context, c *client) error { return c.ordered(ctx, stream.Ticks) },
 			"bars":                func(ctx context.Context, c *client) error { return c.batch(ctx, stream.BarSubject("1min", "AAPL")) },

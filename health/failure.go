@@ -16,8 +16,9 @@ const (
 
 // Failed tells that a component of this process has ended by err and takes the
 // process with it. The status is error from then on. It returns when each bus
-// that this process publishes on has an event that says so, when ctx ends, or
-// after 2 s; then the process may end.
+// that answers has an event that says so, when ctx ends, or after 2 s, which is
+// longer than the lease of a process that died before this one; then the process
+// may end.
 func (m *Monitor) Failed(ctx context.Context, component string, err error) {
 	issue := failureIssue(component, err)
 	m.mu.Lock()
@@ -37,20 +38,20 @@ func (m *Monitor) Failed(ctx context.Context, component string, err error) {
 	}
 }
 
-// hasTold tells that the event of an issue is out wherever it will go out soon.
+// hasTold tells that the event of an issue is out wherever it can go out.
 func (m *Monitor) hasTold(issue observe.Issue) bool {
 	u := m.latest.Load()
 	if u == nil || u.verdict.Status == event.StatusStarting || !slices.Contains(u.verdict.Issues, issue) {
 		return false
 	}
-	leads := false
+	answers := false
 	for _, p := range m.publishers() {
-		if !p.leading.Load() || !p.reach.get().OK {
+		if !p.reach.get().OK {
 			continue
 		}
-		if leads = true; p.sent.Load() < u.seq {
+		if answers = true; !p.leading.Load() || p.sent.Load() < u.seq {
 			return false
 		}
 	}
-	return leads
+	return answers
 }

@@ -182,13 +182,14 @@ func (m *Monitor) leads() bool {
 
 func (m *Monitor) alerts() alertSet { return *m.lasting.Load() }
 
-// outdated is the newest event that is not fresh enough to begin with on a bus.
-func (m *Monitor) outdated() uint64 {
+// outdated is the newest event that is not fresh enough to begin with on a bus;
+// none is if something was measured since.
+func (m *Monitor) outdated(measured bool) uint64 {
 	u := m.latest.Load()
 	switch {
 	case u == nil:
 		return 0
-	case time.Since(u.made) < judgePeriod:
+	case !measured && time.Since(u.made) < judgePeriod:
 		return u.seq - 1
 	}
 	return u.seq

@@ -81,11 +81,11 @@ func (p *publisher) lead(ctx context.Context) {
 		return
 	}
 	defer p.bus.serve()()
-	p.measure(ctx)
+	measured := p.measure(ctx)
 	p.mu.Lock()
 	p.ledFrom = time.Now()
 	p.mu.Unlock()
-	p.floor.Store(p.monitor.outdated())
+	p.floor.Store(p.monitor.outdated(measured))
 	p.leading.Store(true)
 	defer p.leading.Store(false)
 	p.monitor.stir()
@@ -134,20 +134,22 @@ func (p *publisher) takeUp(ctx context.Context) (*tenure, bool) {
 
 // measure has the first event of a tenure on NATS tell what is so now: if NATS
 // was away, what was measured last was so before that.
-func (p *publisher) measure(ctx context.Context) {
+func (p *publisher) measure(ctx context.Context) (measured bool) {
 	if p != p.monitor.nats {
-		return
+		return false
 	}
 	select {
 	case <-p.monitor.prepared:
 	default:
-		return // the monitor is just about to
+		return false // the monitor is just about to
 	}
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
 	if _, err := p.monitor.deps.Observer.Measure(ctx); err != nil {
 		p.log.Debug("not measured before the first health event on "+p.bus.name(), "err", err)
+		return false
 	}
+	return true
 }
 
 // ledFor is how long this process leads; meaningless if it does not.

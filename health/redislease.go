@@ -48,6 +48,8 @@ func (l *redisLease) run(ctx context.Context, lead func(context.Context) error) 
 			if err := l.hold(ctx, asked, lead); err != nil {
 				return err
 			}
+		} else if ctx.Err() != nil {
+			l.release() // it may have been taken after all
 		}
 		select {
 		case <-ctx.Done():

@@ -117,6 +117,7 @@ type plant struct {
 	mu    sync.Mutex
 	facts observe.Facts
 	since []time.Time // of each session that was set
+	found func(*observe.Facts)
 }
 
 func newPlant(active int) *plant {
@@ -127,7 +128,21 @@ func newPlant(active int) *plant {
 
 func (p *plant) Run(ctx context.Context) error { <-ctx.Done(); return nil }
 
-func (p *plant) Measure(context.Context) (observe.Facts, error) { return p.Facts(), nil }
+func (p *plant) Measure(context.Context) (observe.Facts, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.found != nil {
+		p.found(&p.facts)
+	}
+	return p.facts, nil
+}
+
+// onMeasure has each measurement find something.
+func (p *plant) onMeasure(found func(*observe.Facts)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.found = found
+}
 
 func (p *plant) Facts() observe.Facts {
 	p.mu.Lock()
@@ -195,6 +210,7 @@ type setup struct {
 	active int // symbols, by which a test tells processes apart
 	usual  universe.Universe
 	rule   *observe.Verdict // at first; healthy if nil
+	facts  *observe.Facts   // at first; those of a feed if nil
 }
 
 func (r *rig) deps(l *link, s setup) (health.Deps, *plant, *bench) {
@@ -213,6 +229,9 @@ func (r *rig) deps(l *link, s setup) (health.Deps, *plant, *bench) {
 		s.usual = universe.Universe{Key: universe.BuiltInKey, Symbols: make([]string, 60)}
 	}
 	plant, bench := newPlant(s.active), &bench{verdict: observe.Verdict{Status: event.StatusHealthy}}
+	if s.facts != nil {
+		plant.facts = *s.facts
+	}
 	if s.rule != nil {
 		bench.rule(*s.rule)
 	}

@@ -35,7 +35,7 @@ func bridgeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runRoles(ctx, roles)
+			return p.run(ctx, roles)
 		},
 	}
 }

@@ -2,21 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/pipeline/aggregate"
 	"github.com/tickstock/tickstream/pipeline/event"
-	"github.com/tickstock/tickstream/pipeline/indicator"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
 	"github.com/tickstock/tickstream/pipeline/testbed/oracle"
@@ -85,7 +81,9 @@ func TestKilledPipelinesLeaveNoTrace(t *testing.T) {
 				p.start()
 			}
 			published := make(chan error, 1)
-			go func() { published <- publishTraffic(t.Context(), js, oracle.Traffic(random, 20000)) }() // received below
+			go func() {
+				published <- oracle.Publish(t.Context(), js, crashPartitions, oracle.Traffic(random, 20000), 20*time.Millisecond)
+			}() // received below
 			kills := 0
 			for done := false; !done || kills < 11; {
 				select {
@@ -105,87 +103,24 @@ func TestKilledPipelinesLeaveNoTrace(t *testing.T) {
 	}
 }
 
-// publishTraffic stores messages in TICKS over some seconds.
-func publishTraffic(ctx context.Context, js jetstream.JetStream, messages []oracle.Message) error {
-	for i, m := range messages {
-		msgs := []*nats.Msg{}
-		if m.Tick != nil {
-			msgs = append(msgs, &nats.Msg{Subject: stream.TickSubject(m.Tick.Symbol), Data: m.Tick.AppendRawJSON(nil)})
-		} else {
-			data, err := json.Marshal(event.NewClockMark(m.Mark))
-			if err != nil {
-				return fmt.Errorf("encode mark: %w", err)
-			}
-			for p := range crashPartitions {
-				msgs = append(msgs, &nats.Msg{Subject: stream.ClockSubject(p), Data: data})
-			}
-		}
-		for _, msg := range msgs {
-			if _, err := js.PublishMsgAsync(msg); err != nil {
-				return fmt.Errorf("publish: %w", err)
-			}
-		}
-		if i%100 == 0 {
-			select {
-			case <-js.PublishAsyncComplete():
-			case <-ctx.Done():
-				return fmt.Errorf("publish: %w", ctx.Err())
-			}
-			time.Sleep(30 * time.Millisecond) // the pace of the traffic, not a wait
-		}
-	}
-	select {
-	case <-js.PublishAsyncComplete():
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("publish: %w", ctx.Err())
-	}
-}
-
 // checkPublished waits until all of TICKS is worked through and compares.
-func checkPublished(t *testing.T, js jetstream.JetStream) {
+func checkPublished(t *testing.T, js jetstream.JetStream) *oracle.Published {
 	t.Helper()
-	testbed.Eventually(t, 60*time.Second, "all partitions are worked through", func(ctx context.Context) bool {
-		for p := range crashPartitions {
-			c, err := js.Consumer(ctx, stream.Ticks, fmt.Sprintf("pipeline_%d", p))
-			if err != nil {
-				return false
-			}
-			if info := c.CachedInfo(); info.NumPending > 0 || info.NumAckPending > 0 || info.Delivered.Consumer == 0 && info.NumWaiting == 0 {
-				return false
-			}
-		}
-		return true
+	testbed.Eventually(t, 90*time.Second, "all partitions are worked through", func(ctx context.Context) bool {
+		return oracle.WorkedThrough(ctx, js, crashPartitions)
 	})
-	indicators, err := indicator.NewSet()
+	got, err := oracle.ReadPublished(t.Context(), js)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := oracle.NewPublished()
-	everything(t, js, stream.Bars, stream.AllBars, func(_ string, _ uint64, data []byte) {
-		var b event.Bar
-		if err := json.Unmarshal(data, &b); err != nil {
-			t.Fatal(err)
-		}
-		got.Bar(b)
-	})
-	everything(t, js, stream.Signals, stream.AllSignals, func(_ string, _ uint64, data []byte) {
-		if err := got.SignalMessage(data, indicators); err != nil {
-			t.Fatal(err)
-		}
-	})
-	everything(t, js, stream.Rejects, stream.AllRejects, func(subject string, _ uint64, data []byte) {
-		if subject != stream.RejectSubject("too_late") {
-			t.Errorf("%s: %s", subject, data)
-		}
-	})
-	rejected := everythingTooLate(t, js)
-	partitions := readTicks(t, js)
+	partitions, err := oracle.ReadTicks(t.Context(), js, crashPartitions)
+	if err != nil {
+		t.Fatal(err)
+	}
 	plain := oracle.NewPublished()
 	for _, messages := range partitions {
 		uninterrupted(t, plain, messages)
 	}
-	got.TooLate = rejected
 	rules, err := oracle.DefaultRules()
 	if err != nil {
 		t.Fatal(err)
@@ -205,99 +140,11 @@ func checkPublished(t *testing.T, js jetstream.JetStream) {
 		}
 		t.Error(fault)
 	}
-	t.Logf("%d bars (%d corrections), %d signals (%d withdrawn), %d alerts, %d too late", len(got.Bars), got.Corrected, len(got.Signals), got.Withdrawn, len(got.Alerts), len(rejected))
+	t.Logf("%d bars (%d corrections), %d signals (%d withdrawn), %d alerts, %d too late", len(got.Bars), got.Corrected, len(got.Signals), got.Withdrawn, len(got.Alerts), len(got.TooLate))
 	if len(got.Bars) < 100 || got.Corrected < 10 || len(got.Alerts) < 10 {
 		t.Error("the traffic tests too little")
 	}
-}
-
-// everything reads a stream from its beginning.
-func everything(t *testing.T, js jetstream.JetStream, name, filter string, each func(subject string, seq uint64, data []byte)) {
-	t.Helper()
-	consumer, err := js.OrderedConsumer(t.Context(), name, jetstream.OrderedConsumerConfig{FilterSubjects: strings.Fields(filter)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := consumer.Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer messages.Stop()
-	for range info.NumPending {
-		msg, err := messages.Next(jetstream.NextMaxWait(10 * time.Second))
-		if err != nil {
-			t.Fatal(err)
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			t.Fatal(err)
-		}
-		each(msg.Subject(), meta.Sequence.Stream, msg.Data())
-	}
-}
-
-// everythingTooLate are the sequences in TICKS of the ticks that were refused,
-// by their message ids; one that is there twice is an error.
-func everythingTooLate(t *testing.T, js jetstream.JetStream) map[uint64]bool {
-	t.Helper()
-	rejected := map[uint64]bool{}
-	s, err := js.Stream(t.Context(), stream.Rejects)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for seq := uint64(1); seq <= s.CachedInfo().State.LastSeq; seq++ {
-		msg, err := s.GetMsg(t.Context(), seq)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if msg.Subject != stream.RejectSubject("too_late") {
-			continue // a progress
-		}
-		var of uint64
-		if _, err := fmt.Sscanf(msg.Header.Get(nats.MsgIdHdr), "ticks.%d", &of); err != nil {
-			t.Fatal(err)
-		}
-		if rejected[of] {
-			t.Errorf("tick %d was refused twice", of)
-		}
-		rejected[of] = true
-	}
-	return rejected
-}
-
-// readTicks are the messages of TICKS by partition.
-func readTicks(t *testing.T, js jetstream.JetStream) [][]oracle.Message {
-	t.Helper()
-	decoder, err := tick.NewDecoder(tick.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	partitions := make([][]oracle.Message, crashPartitions)
-	everything(t, js, stream.Ticks, stream.AllTicks+" "+stream.AllClockMarks, func(subject string, seq uint64, data []byte) {
-		if stored, ok := stream.ParseStoredTick(subject); ok {
-			var decoded tick.Tick
-			if err := decoder.Decode(data, time.Now(), &decoded); err != nil {
-				t.Fatal(err)
-			}
-			clone := decoded.Clone()
-			partitions[stored.Partition] = append(partitions[stored.Partition], oracle.Message{Sequence: seq, Tick: &clone})
-			return
-		}
-		var p int
-		var mark event.ClockMark
-		if _, err := fmt.Sscanf(subject, stream.ClockPrefix+"%d", &p); err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(data, &mark); err != nil {
-			t.Fatal(err)
-		}
-		partitions[p] = append(partitions[p], oracle.Message{Sequence: seq, Mark: mark.Time.Time})
-	})
-	return partitions
+	return got
 }
 
 // alertsOnly are the results of one run that nothing interrupts.

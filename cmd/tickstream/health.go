@@ -46,7 +46,7 @@ func healthCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runRoles(ctx, parts.roles)
+			return p.run(ctx, parts.roles)
 		},
 	}
 }

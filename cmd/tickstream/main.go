@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,14 +15,19 @@ import (
 func main() {
 	// Every failure that go-redis would print reaches us as an error as well.
 	logging.Disable()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() { // ends with the process
-		<-signals
-		cancel() // everything drains
-		<-signals
+		cancel(signalError{<-signals}) // everything drains
+		second := <-signals
+		_, _ = fmt.Fprintf(os.Stderr, "tickstream: ended at once by a second signal: %v\n", second)
 		os.Exit(exitInterrupted)
 	}()
 	os.Exit(run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
+
+// signalError is the cause of a stop that a signal asked for.
+type signalError struct{ signal os.Signal }
+
+func (e signalError) Error() string { return "signal: " + e.signal.String() }

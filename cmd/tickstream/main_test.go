@@ -23,6 +23,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(mainEnv) != "" {
 		main() // does not return
 	}
+	if setting := os.Getenv(natsEnv); setting != "" {
+		beNATS(setting) // until it is killed
+		return
+	}
 	logging.Disable() // as main does
 	os.Exit(m.Run())
 }

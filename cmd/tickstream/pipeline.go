@@ -7,6 +7,7 @@ import (
 
 	"github.com/tickstock/tickstream/pipeline/aggregate"
 	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/store"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/worker"
 	"github.com/urfave/cli/v3"
@@ -32,7 +33,7 @@ func pipelineCommand() *cli.Command {
 					Usage: "make bars and signals from --from on again, then end"},
 				&cli.TimestampFlag{Name: "from", Sources: env("pipeline", "from"), Category: categoryPipeline, Config: cli.TimestampConfig{Layouts: []string{time.RFC3339, time.DateOnly}},
 					Usage: "`TIME` from which to rebuild: 2026-03-02T14:30:00Z or 2026-03-02"},
-				latenessFlag(),
+				latenessFlag(), databaseFlag(),
 			},
 			natsFlags(defaultNATSURL), pipelineFlags(), streamFlags(),
 		),
@@ -86,12 +87,12 @@ func runPipeline(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	defer p.close()
-	roles, err := p.pipelineRoles(cmd, streams)
+	roles, err := p.pipelineRoles(ctx, cmd, streams)
 	if err != nil {
 		return err
 	}
 	if !rebuild {
-		return runRoles(ctx, roles)
+		return p.run(ctx, roles)
 	}
 	ctx, done := context.WithCancel(ctx)
 	defer done()
@@ -145,8 +146,9 @@ func workerConfigOf(cmd *cli.Command, instance string) (worker.Config, error) {
 	return cfg, nil
 }
 
-// pipelineRoles are the worker, once the streams are there, and its presence.
-func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role, error) {
+// pipelineRoles are the worker, once the streams are there, the store where a
+// database is given, and their presence.
+func (p *process) pipelineRoles(ctx context.Context, cmd *cli.Command, streams stream.Config) ([]role, error) {
 	cfg, err := workerConfigOf(cmd, p.instance)
 	if err != nil {
 		return nil, err
@@ -155,7 +157,23 @@ func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role
 	if err != nil {
 		return nil, fmt.Errorf("make the pipeline: %w", err)
 	}
-	return []role{
+	var rows *store.Store
+	var roles []role
+	if url := cmd.String("database"); url != "" {
+		// Lives as long as the role, which ends with ctx or before it begins.
+		pool, err := store.Open(context.WithoutCancel(ctx), url)
+		if err != nil {
+			return nil, &exitError{code: exitUsage, err: err}
+		}
+		if rows, err = store.New(store.Config{Instance: p.instance}, pool, p.nats, p.js, p.log); err != nil {
+			return nil, fmt.Errorf("make the store: %w", err)
+		}
+		roles = append(roles, role{"store", func(ctx context.Context) error {
+			defer pool.Close()
+			return rows.Run(ctx)
+		}})
+	}
+	return append(roles, []role{
 		{"pipeline", func(ctx context.Context) error {
 			layout, err := stream.Await(ctx, p.js, streams, p.log)
 			if err != nil {
@@ -163,6 +181,10 @@ func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role
 			}
 			return w.Run(ctx, layout.Partitions)
 		}},
-		p.announce(presence.RolePipeline, func(r *presence.Report) { r.Pipeline = w.Report() }),
-	}, nil
+		p.announce(presence.RolePipeline, func(r *presence.Report) {
+			if r.Pipeline = w.Report(); rows != nil {
+				r.Store = rows.Report()
+			}
+		}),
+	}...), nil
 }

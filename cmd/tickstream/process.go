@@ -119,6 +119,20 @@ func (p *process) announce(name string, detail func(*presence.Report)) role {
 	return role{name + " presence", announcer.Run}
 }
 
+// run is [runRoles], and logs what asks the process to stop.
+func (p *process) run(ctx context.Context, roles []role) error {
+	logged := make(chan struct{})
+	ended := context.AfterFunc(ctx, func() {
+		defer close(logged)
+		p.log.Info("stopping", "cause", context.Cause(ctx))
+	})
+	err := runRoles(ctx, roles)
+	if !ended() {
+		<-logged
+	}
+	return err
+}
+
 // runRoles runs all until ctx ends or one of them fails, and waits for all.
 func runRoles(ctx context.Context, roles []role) error {
 	group, ctx := errgroup.WithContext(ctx)

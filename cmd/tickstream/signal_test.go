@@ -2,13 +2,17 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tickstock/tickstream/pipeline/testbed"
 )
 
 // mainEnv makes the test binary be tickstream itself.
@@ -34,6 +38,33 @@ func silentRedis(t *testing.T) (url string, accepted <-chan struct{}) {
 		}
 	}()
 	return "redis://" + listener.Addr().String(), taken
+}
+
+// A log must tell who ended a process.
+func TestTheSignalThatEndsAProcessIsLogged(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			s := startTestServers(t)
+			var stderr output
+			process := exec.CommandContext(t.Context(), os.Args[0], "pipeline", "--nats", s.nats.URL())
+			process.Env, process.Stderr = append(os.Environ(), mainEnv+"=1"), &stderr
+			if err := process.Start(); err != nil {
+				t.Fatal(err)
+			}
+			testbed.Eventually(t, 20*time.Second, "that it runs", func(context.Context) bool {
+				return strings.Contains(stderr.String(), "connected to NATS")
+			})
+			if err := process.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if err := process.Wait(); err != nil {
+				t.Errorf("it ended with %v", err)
+			}
+			if log := stderr.String(); !strings.Contains(log, "signal: "+signal.String()) {
+				t.Errorf("the log does not name the signal: %s", log)
+			}
+		})
+	}
 }
 
 // A batch that Redis does not answer is waited for; a second Ctrl-C does not.

@@ -94,7 +94,7 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	pipelineRoles, err := p.pipelineRoles(cmd, streams)
+	pipelineRoles, err := p.pipelineRoles(ctx, cmd, streams)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 		embeddedNATS: servers.nats != nil, embeddedRedis: servers.redis != nil,
 		channels: p.channels, data: servers.dataPath(), sim: cmd.Bool("sim"), rate: rate,
 	}.print(cmd.Root().Writer)
-	return runRoles(ctx, roles)
+	return p.run(ctx, roles)
 }
 
 // simRate is --rate, or the number behind --sim.

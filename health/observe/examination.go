@@ -88,6 +88,7 @@ func (e *examination) run() {
 	e.components()
 	e.flow()
 	e.backlog()
+	e.storage()
 	e.losses()
 }
 
@@ -225,9 +226,4 @@ func sources(bridges []presence.Bridge) string {
 		return "its source"
 	}
 	return some(names, len(names))
-}
-
-// latest is the latest of some times.
-func latest(times ...time.Time) time.Time {
-	return slices.MaxFunc(times, func(a, b time.Time) int { return a.Compare(b) })
 }

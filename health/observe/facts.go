@@ -29,6 +29,9 @@ type Facts struct {
 	RateWindow, ActiveWindow, ErrorWindow time.Duration
 
 	// TicksPerSecond stored in TICKS over the rate window, clock marks left out.
+	// The window begins no earlier than the bridge's start, than the end of its
+	// last gap, and than a backlog was stored; until that is 2 s ago, a backlog
+	// counts over the time that it is of.
 	TicksPerSecond float64
 	// TicksInErrorWindow were stored in TICKS in the error window.
 	TicksInErrorWindow int64
@@ -52,7 +55,7 @@ type Facts struct {
 	Partitions int
 	// Consumers are the pipeline's consumers of TICKS, by name.
 	Consumers []Consumer
-	// BarsPerMinute are the bars stored in a minute that begins and ends at a
+	// BarsPerMinute are the 1-minute bars stored in a minute that begins and ends at a
 	// half minute, so that the burst at a minute's end is in it whole: the last
 	// such minute or, if they are more, those stored since.
 	BarsPerMinute float64
@@ -60,6 +63,10 @@ type Facts struct {
 	// the session started, corrections included.
 	PatternsDetected     int64
 	IndicatorsCalculated int64
+
+	// Rows are the bars, indicators and patterns that wait for the database, and
+	// how long the oldest has; zero where no store has ever run.
+	Rows Consumer
 
 	// RejectsInWindow were stored in REJECTS in the error window, and
 	// RejectReasons are these by reason.
@@ -69,6 +76,8 @@ type Facts struct {
 	// GapTime how long they were together.
 	GapsInWindow int64
 	GapTime      time.Duration
+	// GapEndedAt is when the last of these gaps ended; zero if there is none.
+	GapEndedAt time.Time
 	// ShedInWindow are the ticks that bridges reported as shed in the error
 	// window.
 	ShedInWindow int64

@@ -31,7 +31,7 @@ func (r rejectMeter) measure(ctx context.Context, m *moment, facts *Facts) error
 		facts.RejectsInWindow, facts.RejectReasons = 0, nil
 		return nil
 	}
-	before, err := lastBefore(ctx, m.js, stream.Rejects, start, info.State.LastSeq)
+	all, err := countSince(ctx, m.js, stream.Rejects, stream.AllRejects, start)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (r rejectMeter) measure(ctx context.Context, m *moment, facts *Facts) error
 			reasons[reasonOf(subject)] = int64(n)
 		}
 	}
-	facts.RejectsInWindow, facts.RejectReasons = int64(info.State.LastSeq-before), reasons
+	facts.RejectsInWindow, facts.RejectReasons = int64(all), reasons
 	return nil
 }
 
@@ -70,7 +70,7 @@ func (g gapMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
 		return err
 	}
 	if info == nil {
-		facts.GapsInWindow, facts.GapTime = 0, 0
+		facts.GapsInWindow, facts.GapTime, facts.GapEndedAt = 0, 0, time.Time{}
 		return nil
 	}
 	msgs, err := read(ctx, m.js, stream.Health, gapsRead,
@@ -85,12 +85,14 @@ func (g gapMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
 		}
 	}
 	var total time.Duration
+	var ended time.Time
 	for _, msg := range msgs {
 		var gap event.Gap
 		if json.Unmarshal(msg.Data, &gap) == nil { // of a foreign hand it has no length
 			total += max(0, gap.To.Sub(gap.From.Time))
+			ended = latest(ended, gap.To.Time)
 		}
 	}
-	facts.GapsInWindow, facts.GapTime = int64(len(msgs))+int64(rest), total
+	facts.GapsInWindow, facts.GapTime, facts.GapEndedAt = int64(len(msgs))+int64(rest), total, ended
 	return nil
 }

@@ -190,15 +190,19 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 			s.MarketOpen = false
 			f.StaleSymbols = make([]string, 60)
 		}, event.StatusHealthy, "", nil},
-		"no ticks explains stale":        {func(f facts, _ around) { quiet(f, time.Hour); f.StaleSymbols = make([]string, 60) }, event.StatusError, "no_ticks", nil},
-		"lag of ticks long past":         {func(f facts, s around) { quiet(f, time.Hour); s.MarketOpen = false; f.IngestLag = time.Hour }, event.StatusHealthy, "", nil},
-		"four symbols stale":             {func(f facts, _ around) { f.StaleSymbols = []string{"A", "B.C", "D", "E"} }, event.StatusDegraded, "symbols_stale", []string{"4 of 60 symbols have no tick in the last 60 s: A, B.C, D, E"}},
-		"three symbols stale":            {func(f facts, _ around) { f.StaleSymbols = []string{"A", "B", "C"} }, event.StatusHealthy, "", nil},
-		"many symbols stale":             {func(f facts, _ around) { f.StaleSymbols = strings.Split("A B C D E F G", " ") }, event.StatusDegraded, "symbols_stale", []string{"A, B, C, D, E, …"}},
-		"symbols stale after the open":   {func(f facts, s around) { f.StaleSymbols = make([]string, 60); s.MarketOpenedAt = ago(59 * time.Second) }, event.StatusHealthy, "", nil},
-		"ingest lag":                     {func(f facts, _ around) { f.IngestLag = 2100 * time.Millisecond }, event.StatusDegraded, "lag_high", []string{"2.1 s after their event time, the bound is 2 s"}},
-		"ingest lag, critical":           {func(f facts, _ around) { f.IngestLag, f.ClockOffset = 31*time.Second, -31*time.Second }, event.StatusError, "lag_high", []string{"31 s", "clock is off by 31 s"}},
-		"consumer behind":                {func(f facts, _ around) { f.Consumers[0].Lag, f.Consumers[0].Pending = 3*time.Second, 45 }, event.StatusDegraded, "consumer_behind", []string{"consumer pipeline_0 is 3 s behind, with 45 ticks waiting"}},
+		"no ticks explains stale":      {func(f facts, _ around) { quiet(f, time.Hour); f.StaleSymbols = make([]string, 60) }, event.StatusError, "no_ticks", nil},
+		"lag of ticks long past":       {func(f facts, s around) { quiet(f, time.Hour); s.MarketOpen = false; f.IngestLag = time.Hour }, event.StatusHealthy, "", nil},
+		"four symbols stale":           {func(f facts, _ around) { f.StaleSymbols = []string{"A", "B.C", "D", "E"} }, event.StatusDegraded, "symbols_stale", []string{"4 of 60 symbols have no tick in the last 60 s: A, B.C, D, E"}},
+		"three symbols stale":          {func(f facts, _ around) { f.StaleSymbols = []string{"A", "B", "C"} }, event.StatusHealthy, "", nil},
+		"many symbols stale":           {func(f facts, _ around) { f.StaleSymbols = strings.Split("A B C D E F G", " ") }, event.StatusDegraded, "symbols_stale", []string{"A, B, C, D, E, …"}},
+		"symbols stale after the open": {func(f facts, s around) { f.StaleSymbols = make([]string, 60); s.MarketOpenedAt = ago(59 * time.Second) }, event.StatusHealthy, "", nil},
+		"ingest lag":                   {func(f facts, _ around) { f.IngestLag = 2100 * time.Millisecond }, event.StatusDegraded, "lag_high", []string{"2.1 s after their event time, the bound is 2 s"}},
+		"ingest lag, critical":         {func(f facts, _ around) { f.IngestLag, f.ClockOffset = 31*time.Second, -31*time.Second }, event.StatusError, "lag_high", []string{"31 s", "clock is off by 31 s"}},
+		"consumer behind":              {func(f facts, _ around) { f.Consumers[0].Lag, f.Consumers[0].Pending = 3*time.Second, 45 }, event.StatusDegraded, "consumer_behind", []string{"consumer pipeline_0 is 3 s behind, with 45 ticks waiting"}},
+		"database behind":              {func(f facts, _ around) { f.Rows = observe.Consumer{Lag: 2 * time.Minute, Pending: 7} }, event.StatusDegraded, "rows_behind", []string{"2 min", "7 rows"}},
+		"a table that does not fit": {func(f facts, _ around) {
+			f.Components[1].Store = &presence.Store{Active: true, Skipped: map[string]string{"ohlcv_1min": "column symbol is missing"}}
+		}, event.StatusDegraded, "table_mismatch", []string{"ohlcv_1min", "column symbol is missing"}},
 		"consumer far behind":            {func(f facts, _ around) { f.Consumers[0].Lag = 31 * time.Second }, event.StatusError, "consumer_behind", nil},
 		"much pending":                   {func(f facts, _ around) { f.Consumers[0].Pending = 100_001 }, event.StatusDegraded, "consumer_behind", []string{"100,001"}},
 		"very much pending":              {func(f facts, _ around) { f.Consumers[0].Pending = 5_000_001 }, event.StatusError, "consumer_behind", nil},

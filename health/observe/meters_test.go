@@ -29,7 +29,7 @@ func TestConsumersAreMeasuredAtTheServer(t *testing.T) {
 		return c
 	}
 	reader := add(jetstream.ConsumerConfig{Durable: "pipeline", FilterSubject: stream.AllTicks})
-	add(jetstream.ConsumerConfig{Durable: "pipeline-marks", FilterSubjects: stream.PartitionFilters(3)})
+	add(jetstream.ConsumerConfig{Durable: "pipeline-marks", FilterSubject: stream.PartitionFilter(3)})
 	add(jetstream.ConsumerConfig{Durable: "someone-else"})
 	add(jetstream.ConsumerConfig{Name: "pipeline-passing"})
 	if f := b.measure(o); len(f.Consumers) != 2 || f.Consumers[0] != (observe.Consumer{Name: "pipeline"}) || f.Consumers[1] != (observe.Consumer{Name: "pipeline-marks"}) {

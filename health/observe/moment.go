@@ -21,7 +21,8 @@ var errNotConnected = errors.New("not connected to NATS")
 // meter measures one side of the system. It keeps what it needs from one
 // measurement to the next, and is never called twice at once.
 type meter interface {
-	// measure writes fields of facts that no other meter writes or reads.
+	// measure writes fields of facts that no other meter writes or reads. Meters
+	// may run at the same time.
 	measure(ctx context.Context, m *moment, facts *Facts) error
 }
 
@@ -37,14 +38,19 @@ func newParts(cfg Config) ([]part, error) {
 	if err != nil {
 		return nil, err
 	}
+	decoder, err := newDecoder()
+	if err != nil {
+		return nil, err
+	}
 	return []part{
-		{"rate of ticks", false, &tickMeter{rateWindow: cfg.RateWindow, errorWindow: cfg.ErrorWindow}},
+		{"rate of ticks", false, &tickMeter{rateWindow: cfg.RateWindow, errorWindow: cfg.ErrorWindow, decoder: decoder}},
 		{"first tick of the session", false, &firstTick{}},
 		{"consumers", false, consumerMeter{}},
 		{"symbols", true, symbols},
 		{"components", true, &componentMeter{window: cfg.ErrorWindow}},
 		{"bars", true, &barMeter{}},
 		{"signals", true, &signalMeter{}},
+		{"rows for the database", true, rowMeter{}},
 		{"rejects", true, rejectMeter{window: cfg.ErrorWindow}},
 		{"gaps", true, gapMeter{window: cfg.ErrorWindow}},
 	}, nil

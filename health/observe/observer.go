@@ -199,6 +199,11 @@ func (o *Observer) measureParts(ctx context.Context, m *moment, facts *Facts) {
 		}
 	}
 	facts.Incomplete = incomplete
+	for i, p := range o.parts {
+		if ticks, ok := p.meter.(*tickMeter); ok && errs[i] == nil {
+			facts.TicksPerSecond = ticks.rate(beganAt(*facts).Add(m.offset))
+		}
+	}
 	facts.MissingStreams = m.missingStreams(facts.MissingStreams)
 }
 

@@ -2,13 +2,17 @@ package observe
 
 import (
 	"context"
-	"strings"
 	"time"
 
+	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
-// barMeter counts what is stored in BARS.
+// minuteBars filters the bars that a minute brings of each symbol; longer ones
+// would make the count jump.
+const minuteBars = "tickstock.bars.1min.*"
+
+// barMeter counts the minute bars that are stored in BARS.
 type barMeter struct {
 	created, end time.Time
 	seq          uint64
@@ -29,15 +33,15 @@ func (b *barMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
 	const half = 30 * time.Second
 	end, last := m.server.Add(-half).Truncate(time.Minute).Add(half), info.State.LastSeq
 	if !b.created.Equal(info.Created) || !b.end.Equal(end) || b.seq != last {
-		before, err := lastBefore(ctx, m.js, stream.Bars, end.Add(-time.Minute), last)
+		minute, err := countSince(ctx, m.js, stream.Bars, minuteBars, end.Add(-time.Minute))
 		if err != nil {
 			return err
 		}
-		then, err := lastBefore(ctx, m.js, stream.Bars, end, last)
+		since, err := countSince(ctx, m.js, stream.Bars, minuteBars, end)
 		if err != nil {
 			return err
 		}
-		b.created, b.end, b.seq, b.count = info.Created, end, last, float64(max(then-before, last-then))
+		b.created, b.end, b.seq, b.count = info.Created, end, last, float64(max(minute-since, since))
 	}
 	facts.BarsPerMinute = b.count
 	return nil
@@ -63,11 +67,11 @@ func (s *signalMeter) measure(ctx context.Context, m *moment, facts *Facts) erro
 	}
 	if s.scope != m.scope || !s.created.Equal(info.Created) || s.seq != info.State.LastSeq {
 		start := m.scope.startedAt.Add(m.offset)
-		patterns, err := countSince(ctx, m.js, stream.Signals, signalsOf("pattern"), start)
+		patterns, err := countSince(ctx, m.js, stream.Signals, stream.SignalsOf(event.KindPattern), start)
 		if err != nil {
 			return err
 		}
-		indicators, err := countSince(ctx, m.js, stream.Signals, signalsOf("indicator"), start)
+		indicators, err := countSince(ctx, m.js, stream.Signals, stream.SignalsOf(event.KindIndicator), start)
 		if err != nil {
 			return err
 		}
@@ -75,10 +79,4 @@ func (s *signalMeter) measure(ctx context.Context, m *moment, facts *Facts) erro
 	}
 	facts.PatternsDetected, facts.IndicatorsCalculated = s.patterns, s.indicators
 	return nil
-}
-
-// signalsOf filters the signals of one kind.
-func signalsOf(kind string) string {
-	const anything = "a"
-	return strings.TrimSuffix(stream.SignalSubject(kind, anything, anything), anything+"."+anything) + "*.*"
 }

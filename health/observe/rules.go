@@ -2,6 +2,8 @@ package observe
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"time"
 
@@ -200,6 +202,23 @@ func (e *examination) backlog() {
 		if severity != "" {
 			e.add(severity, CodeConsumerBehind, c.Name, "look whether the pipeline runs and is not overloaded",
 				"consumer %s is %s behind, with %s waiting", c.Name, short(c.Lag), count(int64(c.Pending), "tick"))
+		}
+	}
+}
+
+// storage examines how far the database is behind, and what it cannot take.
+func (e *examination) storage() {
+	if lag := e.f.Rows.Lag; e.above(CodeRowsBehind, componentDatabase, lag.Seconds(), e.RowsBehind.Seconds()) {
+		e.add(SeverityWarning, CodeRowsBehind, componentDatabase, "start PostgreSQL, or look at the log of pipeline; nothing is lost while it waits",
+			"the database is %s behind, with %s waiting", short(lag), count(int64(e.f.Rows.Pending), "row"))
+	}
+	for _, report := range e.with(presence.RolePipeline) {
+		if report.Store == nil || !report.Store.Active {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(report.Store.Skipped)) {
+			e.add(SeverityWarning, CodeTableMismatch, name, "change the table as the sentence says, or rename it and let tickstream make its own",
+				"rows wait for table %s: %s", name, report.Store.Skipped[name])
 		}
 	}
 }

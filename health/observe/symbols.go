@@ -37,12 +37,21 @@ type symbolMeter struct {
 }
 
 func newSymbolMeter(window time.Duration) (*symbolMeter, error) {
-	// The bridge has judged what is stored, by limits of its own.
+	decoder, err := newDecoder()
+	if err != nil {
+		return nil, err
+	}
+	return &symbolMeter{decoder: decoder, window: window}, nil
+}
+
+// newDecoder reads stored ticks, which the bridge has judged by limits of its
+// own. It is for one meter.
+func newDecoder() (*tick.Decoder, error) {
 	decoder, err := tick.NewDecoder(tick.Limits{MaxFuture: 24 * time.Hour, MaxPayloadBytes: 1 << 20, MaxSymbolBytes: 1 << 10})
 	if err != nil {
 		return nil, fmt.Errorf("make tick decoder: %w", err)
 	}
-	return &symbolMeter{decoder: decoder, window: window}, nil
+	return decoder, nil
 }
 
 func (s *symbolMeter) measure(ctx context.Context, m *moment, facts *Facts) error {

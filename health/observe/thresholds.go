@@ -32,6 +32,8 @@ type Thresholds struct {
 	PublishBlocked time.Duration
 	// QueuedTicks is how many ticks may wait in the bridge. Defaults to 100,000.
 	QueuedTicks int64
+	// RowsBehind is how long a row may wait for the database. Defaults to 1 min.
+	RowsBehind time.Duration
 	// RejectShare of what came in during the error window may be refused, and
 	// fewer than RejectsAtLeast never count: a stray malformed message says
 	// nothing about the system, and would paint AppV2's page red for a minute.
@@ -63,6 +65,7 @@ func (t Thresholds) withDefaults() Thresholds {
 	orDefault(&t.PendingCritical, 5_000_000)
 	orDefault(&t.PublishBlocked, 2*time.Second)
 	orDefault(&t.QueuedTicks, 100_000)
+	orDefault(&t.RowsBehind, time.Minute)
 	orDefault(&t.RejectShare, 0.01)
 	orDefault(&t.RejectsAtLeast, 5)
 	orDefault(&t.MissingAfter, stream.ComponentTTL)

@@ -11,13 +11,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
 	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/tick"
 )
 
-const (
-	marksRead = 1000
-	// shortestRate keeps the first ticks of a feed from being called a storm.
-	shortestRate = time.Second
-)
+const marksRead = 1000
 
 // sample is the last sequence of TICKS at one moment of the server's.
 type sample struct {
@@ -29,19 +26,22 @@ type sample struct {
 // deletion do not change, less the clock marks in between.
 type tickMeter struct {
 	rateWindow, errorWindow time.Duration
+	decoder                 *tick.Decoder
 
-	created   time.Time // of the stream that was sampled
-	samples   []sample  // the first is at or before the start of either window
-	marks     []uint64  // sequences of the clock marks since the first sample
-	silent    bool      // no tick was in the rate window
-	flowSince time.Time // when ticks began after a rate window without any
-	newest    time.Time // when the newest tick was stored
+	created   time.Time     // of the stream that was sampled
+	samples   []sample      // the first is at or before the start of either window
+	marks     []uint64      // sequences of the clock marks since the first sample
+	silent    bool          // no tick was in the rate window
+	flowSince time.Time     // when ticks began after a rate window without any
+	newest    time.Time     // when the newest tick was stored
+	usual     time.Duration // from event to storage of the newest tick, outside of a backlog
+	backlog   *backlog      // the last one that the rate must be kept clear of
 }
 
 func (t *tickMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
 	if m.info == nil {
-		*t = tickMeter{rateWindow: t.rateWindow, errorWindow: t.errorWindow, newest: t.newest}
-		facts.TicksPerSecond, facts.TicksInErrorWindow = 0, 0
+		*t = tickMeter{rateWindow: t.rateWindow, errorWindow: t.errorWindow, decoder: t.decoder, newest: t.newest}
+		facts.TicksInErrorWindow = 0
 		return nil
 	}
 	next := *t
@@ -56,7 +56,6 @@ func (t *tickMeter) measure(ctx context.Context, m *moment, facts *Facts) error 
 	next.forget(m.server)
 	*t = next
 
-	facts.TicksPerSecond = t.rate()
 	inErrors, _ := t.since(m.server.Add(-t.errorWindow))
 	facts.TicksInErrorWindow = int64(inErrors)
 	if !t.newest.IsZero() {
@@ -78,7 +77,11 @@ func (t *tickMeter) outdated(m *moment) bool {
 // prime makes the samples that there would be had the meter run all the time.
 func (t *tickMeter) prime(ctx context.Context, m *moment) error {
 	last := m.info.State.LastSeq
-	t.created, t.samples, t.marks = m.info.Created, nil, nil
+	var before *sample // the last one, if it is of this stream
+	if n := len(t.samples); n > 0 && t.created.Equal(m.info.Created) && t.samples[n-1].seq <= last {
+		before = &t.samples[n-1]
+	}
+	t.created, t.samples, t.marks, t.backlog = m.info.Created, nil, nil, nil
 	starts := []time.Duration{t.rateWindow, t.errorWindow}
 	slices.SortFunc(starts, func(a, b time.Duration) int { return int(b - a) })
 	for _, back := range starts {
@@ -90,32 +93,55 @@ func (t *tickMeter) prime(ctx context.Context, m *moment) error {
 		t.samples = append(t.samples, sample{at, seq})
 	}
 	t.samples = append(t.samples, sample{m.server, last})
-	if err := t.readMarks(ctx, m.js, t.samples[0].seq+1, last); err != nil {
+	from := t.samples[0].seq
+	if before != nil {
+		from = min(from, before.seq)
+	}
+	if err := t.readMarks(ctx, m.js, from+1, last); err != nil {
 		return err
 	}
+	newest, err := m.ticks.GetLastMsgForSubject(ctx, stream.AllTicks)
+	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return fmt.Errorf("read the newest tick: %w", err)
+	}
+	if err := t.primeFlow(ctx, m, before, newest); err != nil {
+		return err
+	}
+	t.saw(newest, m.server)
+	return nil
+}
 
+// primeFlow finds when the ticks of the window began, and whether they are of a
+// backlog; before is the sample that was taken before them, if one was.
+func (t *tickMeter) primeFlow(ctx context.Context, m *moment, before *sample, newest *jetstream.RawStreamMsg) error {
 	windowStart := m.server.Add(-t.rateWindow)
 	n, _ := t.since(windowStart)
 	t.silent, t.flowSince = n == 0, time.Time{}
-	if !t.silent {
-		began, err := first(ctx, m.js, stream.Ticks,
-			jetstreamext.GetBatchStartTime(windowStart.Add(-t.rateWindow)), jetstreamext.GetBatchSubject(stream.AllTicks))
-		if err != nil {
-			return err
-		}
-		if began != nil && !began.Time.Before(windowStart) {
-			t.flowSince = began.Time
-		}
-	}
-	newest, err := m.ticks.GetLastMsgForSubject(ctx, stream.AllTicks)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+	if t.silent {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("read the newest tick: %w", err)
+	began, err := first(ctx, m.js, stream.Ticks,
+		jetstreamext.GetBatchStartTime(windowStart.Add(-t.rateWindow)), jetstreamext.GetBatchSubject(stream.AllTicks))
+	if err != nil || began == nil {
+		return err
 	}
-	t.saw(newest.Time)
-	return nil
+	if !began.Time.Before(windowStart) {
+		t.flowSince = began.Time
+	}
+	if before == nil {
+		// What is usual is not known. Where the newest is late as well, that may be.
+		if t.usual = 0; newest != nil && t.lateness(newest) <= holdUp {
+			t.heldUp(began, began.Sequence-1, began.Time.Add(-t.lateness(began)))
+		}
+		return nil
+	}
+	if t.between(before.seq, m.info.State.LastSeq) == 0 {
+		return nil
+	}
+	if began, err = t.tickFrom(ctx, m.js, before.seq+1); err == nil {
+		t.heldUp(began, before.seq, t.newest)
+	}
+	return err
 }
 
 // extend adds the sample of now.
@@ -128,37 +154,44 @@ func (t *tickMeter) extend(ctx context.Context, m *moment) error {
 		return err
 	}
 	if t.between(before.seq, now.seq) > 0 {
-		if t.silent {
+		if t.silent || before.at.Sub(t.newest) >= holdUp {
 			began, err := t.tickFrom(ctx, m.js, before.seq+1)
 			if err != nil {
 				return err
 			}
-			t.flowSince = began
+			if t.silent && began != nil {
+				t.flowSince = began.Time
+			}
+			t.heldUp(began, before.seq, t.newest)
 		}
 		newest, err := t.tickFrom(ctx, m.js, t.lastTick(now.seq))
 		if err != nil {
 			return err
 		}
-		t.saw(newest)
+		t.saw(newest, now.at)
 	}
 	n, _ := t.since(m.server.Add(-t.rateWindow))
 	t.silent = n == 0
 	return nil
 }
 
-// tickFrom is when the first tick at or after seq was stored; zero if it is
-// there no more.
-func (t *tickMeter) tickFrom(ctx context.Context, js jetstream.JetStream, seq uint64) (time.Time, error) {
-	msg, err := first(ctx, js, stream.Ticks, jetstreamext.GetBatchSeq(seq), jetstreamext.GetBatchSubject(stream.AllTicks))
-	if err != nil || msg == nil {
-		return time.Time{}, err
-	}
-	return msg.Time, nil
+// tickFrom is the first tick at or after seq; nil if it is there no more.
+func (t *tickMeter) tickFrom(ctx context.Context, js jetstream.JetStream, seq uint64) (*jetstream.RawStreamMsg, error) {
+	return first(ctx, js, stream.Ticks, jetstreamext.GetBatchSeq(seq), jetstreamext.GetBatchSubject(stream.AllTicks))
 }
 
-func (t *tickMeter) saw(stored time.Time) {
-	if stored.After(t.newest) {
-		t.newest = stored
+// saw takes the newest tick, nil if it is there no more, as it is at now.
+func (t *tickMeter) saw(newest *jetstream.RawStreamMsg, now time.Time) {
+	if newest == nil {
+		return
+	}
+	t.newest = latest(t.newest, newest.Time)
+	late := t.lateness(newest)
+	switch b := t.backlog; {
+	case b == nil || !b.until.IsZero():
+		t.usual = late
+	case late <= t.usual+holdUp || now.Sub(b.since) > longestBacklog:
+		b.until = now
 	}
 }
 
@@ -212,19 +245,16 @@ func (t *tickMeter) base(start time.Time) int {
 	return max(0, sort.Search(len(t.samples), func(i int) bool { return t.samples[i].at.After(start) })-1)
 }
 
-// rate is over the window, or over the time since ticks began after a window
-// without any, so that a new feed shows its true rate.
-func (t *tickMeter) rate() float64 {
-	now := t.samples[len(t.samples)-1].at
-	n, elapsed := t.since(now.Add(-t.rateWindow))
-	if !t.flowSince.IsZero() {
-		elapsed = min(elapsed, now.Sub(t.flowSince))
-	}
-	return float64(n) / max(elapsed, shortestRate).Seconds()
-}
-
 // forget drops what is before both windows.
 func (t *tickMeter) forget(now time.Time) {
 	t.samples = t.samples[t.base(now.Add(-max(t.rateWindow, t.errorWindow))):]
-	t.marks = t.marks[t.marksUpTo(t.samples[0].seq):]
+	oldest := t.samples[0].seq
+	if b := t.backlog; b != nil {
+		if b.over(now.Add(-t.rateWindow)) {
+			t.backlog = nil
+		} else {
+			oldest = min(oldest, b.seq)
+		}
+	}
+	t.marks = t.marks[t.marksUpTo(oldest):]
 }

@@ -43,6 +43,8 @@ const (
 	CodeLagHigh               = "lag_high"
 	CodeConsumerBehind        = "consumer_behind"
 	CodeConsumerMissing       = "consumer_missing"
+	CodeRowsBehind            = "rows_behind"
+	CodeTableMismatch         = "table_mismatch"
 	CodePublishBlocked        = "publish_blocked"
 	CodeTicksQueued           = "ticks_queued"
 	CodeTicksShed             = "ticks_shed"

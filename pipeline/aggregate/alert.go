@@ -8,6 +8,13 @@ import (
 	"github.com/tickstock/tickstream/pipeline/indicator"
 )
 
+// The indicators that alerts are made of.
+const (
+	nameRSI   = "RSI"
+	nameMACD  = "MACD"
+	nameBands = "BB"
+)
+
 // The thresholds of AppV2's RSI alerts.
 const (
 	overbought = 70.0
@@ -23,7 +30,7 @@ func crossingsOf(set *indicator.Set) crossings {
 	find := func(name string) int {
 		return slices.IndexFunc(definitions, func(d indicator.Definition) bool { return d.Name == name })
 	}
-	return crossings{rsi: find(indicator.RSI), macd: find(indicator.MACD), bands: find(indicator.Bollinger)}
+	return crossings{rsi: find(nameRSI), macd: find(nameMACD), bands: find(nameBands)}
 }
 
 // levels are what alerts compare from one bar to the next.
@@ -65,15 +72,15 @@ func (p *Partition) alert(key event.BarKey, s *series, c candle.Candle, m *measu
 		p.results.Alert(e)
 	}
 	if was.HasRSI && is.HasRSI {
-		give(was.RSI <= overbought && is.RSI > overbought, "RSI_OVERBOUGHT", indicator.RSI, is.RSI, overbought, "above", "warning")
-		give(was.RSI >= oversold && is.RSI < oversold, "RSI_OVERSOLD", indicator.RSI, is.RSI, oversold, "below", "warning")
+		give(was.RSI <= overbought && is.RSI > overbought, "RSI_OVERBOUGHT", nameRSI, is.RSI, overbought, "above", "warning")
+		give(was.RSI >= oversold && is.RSI < oversold, "RSI_OVERSOLD", nameRSI, is.RSI, oversold, "below", "warning")
 	}
 	if was.HasMACD && is.HasMACD {
-		give(was.MACD <= was.Signal && is.MACD > is.Signal, "MACD_BULLISH_CROSS", indicator.MACD, is.MACD, is.Signal, "above", "info")
-		give(was.MACD >= was.Signal && is.MACD < is.Signal, "MACD_BEARISH_CROSS", indicator.MACD, is.MACD, is.Signal, "below", "info")
+		give(was.MACD <= was.Signal && is.MACD > is.Signal, "MACD_BULLISH_CROSS", nameMACD, is.MACD, is.Signal, "above", "info")
+		give(was.MACD >= was.Signal && is.MACD < is.Signal, "MACD_BEARISH_CROSS", nameMACD, is.MACD, is.Signal, "below", "info")
 	}
 	if was.HasBands && is.HasBands {
-		give(was.Close <= was.Upper && is.Close > is.Upper, "BB_UPPER_BREAK", indicator.Bollinger, is.Close, is.Upper, "above", "warning")
-		give(was.Close >= was.Lower && is.Close < is.Lower, "BB_LOWER_BREAK", indicator.Bollinger, is.Close, is.Lower, "below", "warning")
+		give(was.Close <= was.Upper && is.Close > is.Upper, "BB_UPPER_BREAK", nameBands, is.Close, is.Upper, "above", "warning")
+		give(was.Close >= was.Lower && is.Close < is.Lower, "BB_LOWER_BREAK", nameBands, is.Close, is.Lower, "below", "warning")
 	}
 }

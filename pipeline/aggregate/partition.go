@@ -74,14 +74,13 @@ func (p *Partition) Tick(t *tick.Tick, sequence uint64) {
 	}
 	end := at.UnixNanos - at.UnixNanos%minuteNanos + minuteNanos
 	switch {
-	case at.UnixNanos < p.from:
-	case end > p.watermark:
+	case end > p.watermark && at.UnixNanos >= p.from:
 		second := (end - minuteNanos) / int64(time.Second)
 		p.symbolOf(t.Symbol).series[0].at(second, second+60).sum.Add(t, at)
 		p.nextClose = min(p.nextClose, end)
 	case end+int64(p.cfg.MaxAge) <= p.watermark:
 		p.results.TooLate(t)
-	default:
+	case at.UnixNanos >= p.from:
 		p.correct(t, at)
 	}
 	p.advance(at.UnixNanos - int64(p.cfg.Lateness))

@@ -4,13 +4,18 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tickstock/tickstream/pipeline/bar"
 	"github.com/tickstock/tickstream/pipeline/candle"
 	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/tick"
 )
 
-// Seed gives a new partition the closed bars before from, as they were
-// published: each symbol's in the order of time. Ticks before from are then
-// left out, for they are in these bars.
+// Seed gives a new partition the bars that begin before from, a full minute, as
+// they were published: each series in the order of time. Ticks before from are
+// then left out, for they are in these bars.
+//
+// A longer bar that from divides is put together of its minutes: exactly but
+// for its average price, of which each minute's is rounded.
 func (p *Partition) Seed(bars []event.Bar, from time.Time) {
 	p.from = from.UnixNano()
 	names := make(map[string]int, len(p.timeframes))
@@ -18,12 +23,16 @@ func (p *Partition) Seed(bars []event.Bar, from time.Time) {
 		names[timeframe.String()] = i
 	}
 	for i := range bars {
-		timeframe, known := names[bars[i].Timeframe]
-		if !known || !p.signals[timeframe] {
+		b := &bars[i]
+		timeframe, known := names[b.Timeframe]
+		if known && timeframe == 0 {
+			p.seedLonger(b, from)
+		}
+		if !known || !p.signals[timeframe] || b.End.After(from) {
 			continue
 		}
-		series := &p.symbolOf([]byte(bars[i].Symbol)).series[timeframe]
-		c := p.candleFrom(&bars[i])
+		series := &p.symbolOf([]byte(b.Symbol)).series[timeframe]
+		c := p.candleFrom(b)
 		series.base.measure(c, &p.scratch.after)
 		series.last = p.levelsOf(c, &p.scratch.after)
 	}
@@ -34,6 +43,33 @@ func (p *Partition) Seed(bars []event.Bar, from time.Time) {
 			}
 		}
 	}
+}
+
+// seedLonger folds a minute into the longer bars that from divides.
+func (p *Partition) seedLonger(b *event.Bar, from time.Time) {
+	sum := sumOf(b)
+	for i := 1; i < len(p.timeframes); i++ {
+		start, end := p.timeframes[i].Bounds(b.Start.Unix(), p.market)
+		if end <= from.Unix() {
+			continue
+		}
+		p.symbolOf([]byte(b.Symbol)).series[i].at(start, end).sum.Merge(&sum)
+		p.nextClose = min(p.nextClose, end*int64(time.Second))
+	}
+}
+
+// sumOf is the accumulator of a published bar, as far as the bar tells.
+func sumOf(b *event.Bar) bar.Accumulator {
+	sum := bar.Accumulator{
+		Open: b.Open, High: b.High, Low: b.Low, Close: b.Close, Volume: b.Volume, Ticks: b.TickCount,
+		OpenedBy:      bar.Moment{UnixNanos: b.Start.UnixNano(), Sequence: b.FirstSequence},
+		ClosedBy:      bar.Moment{UnixNanos: b.End.UnixNano() - 1, Sequence: b.LastSequence},
+		FirstSequence: b.FirstSequence, LastSequence: b.LastSequence,
+	}
+	if b.VWAP != nil && b.Volume.High == 0 && b.Volume.Low <= uint64(tick.MaxDecimal) {
+		sum.Notional.Add(*b.VWAP, tick.Decimal(b.Volume.Low))
+	}
+	return sum
 }
 
 func (p *Partition) candleFrom(b *event.Bar) candle.Candle {
@@ -51,23 +87,19 @@ func (p *Partition) candleFrom(b *event.Bar) candle.Candle {
 
 // Revise sets the revisions of the bars that may still change: what was
 // published of them from elsewhere.
-func (p *Partition) Revise(revisions func(symbol, timeframe string, start int64) (bar, signals uint32)) {
+func (p *Partition) Revise(revisions func(symbol, timeframe string, start int64) (bar, signals uint32, known bool)) {
 	for _, s := range p.symbols {
 		for i := range s.series {
 			for k := range s.series[i].slots {
 				slot := &s.series[i].slots[k]
 				if slot.published {
-					bar, signals := revisions(s.name, p.timeframes[i].String(), slot.start)
-					slot.revision, slot.signalRevision = max(slot.revision, bar), max(slot.signalRevision, signals)
+					if revision, signals, known := revisions(s.name, p.timeframes[i].String(), slot.start); known {
+						slot.revision, slot.signalRevision = revision, signals
+					}
 				}
 			}
 		}
 	}
-}
-
-// Horizon is the time before whose bars nothing can change any more.
-func (p *Partition) Horizon() time.Time {
-	return time.Unix(0, p.watermark-int64(p.cfg.MaxAge)).UTC()
 }
 
 // MarketDay is the market day of t, as days since 1970-01-01, and when it

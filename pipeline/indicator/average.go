@@ -1,61 +1,38 @@
 package indicator
 
-// simple is TA-Lib's simple moving average (TA_INT_SMA): a running total of the
-// last period-1 values, to which the newest is added and from which, after the
-// division, the oldest is taken. The order of these steps is the library's, so
-// that rounding is.
-type simple struct {
-	period int64
-	total  float64
-}
+const (
+	meanCells = 1 // the running total
+	emaCells  = 1 // the average; before its seed, the total so far
+)
 
-// add takes value number n, counted from 0, and oldest, the value period-1
-// before it; ok is false while there are too few.
-func (s *simple) add(n int64, value, oldest float64) (average float64, ok bool) {
-	total := s.total + value
-	if n < s.period-1 {
-		s.total = total
+// mean is the simple moving average over period candles, from the first whole
+// period on: TA-Lib's SMA (ta_SMA.c, TA_INT_SMA), which adds the newest value,
+// divides, and then takes the oldest away.
+func (st *State) mean(m []float64, which int, x float64, period int64) (v float64, ready bool) {
+	m[0] += x
+	if st.seen+1 < period {
 		return 0, false
 	}
-	s.total = total - oldest
-	return total / float64(s.period), true
+	v = m[0] / float64(period)
+	m[0] -= st.ago(which, int(period)-1)
+	return v, true
 }
 
-// short is a simple moving average that keeps its own three values.
-type short struct {
-	simple
-	count  int64
-	values [3]float64
-}
-
-func newShort() short { return short{simple: simple{period: 3}} }
-
-func (s *short) add(value float64) (average float64, ok bool) {
-	s.values[s.count%3] = value
-	average, ok = s.simple.add(s.count, value, s.values[(s.count+1)%3])
-	s.count++
-	return average, ok
-}
-
-// exponential is TA-Lib's exponential moving average (TA_INT_EMA, default
-// compatibility): it begins with the simple average of the first period values
-// and moves by 2/(period+1) of the distance.
-type exponential struct {
-	period int64
-	count  int64
-	value  float64 // a total until there are period values
-}
-
-func (e *exponential) add(value float64) (average float64, ok bool) {
-	e.count++
+// smooth moves an exponential average past x, the input number n from 0 on:
+// TA-Lib's EMA (ta_EMA.c, TA_INT_EMA, default compatibility). The seed, and
+// first value, is the mean of the first period inputs; then each input moves
+// the average 2/(period+1) of the way.
+func smooth(average *float64, x float64, n, period int64) (v float64, ready bool) {
 	switch {
-	case e.count < e.period:
-		e.value += value
+	case n < 0:
 		return 0, false
-	case e.count == e.period:
-		e.value = (e.value + value) / float64(e.period)
+	case n < period-1:
+		*average += x
+		return 0, false
+	case n == period-1:
+		*average = (*average + x) / float64(period)
 	default:
-		e.value += float64((value - e.value) * (2 / float64(e.period+1)))
+		*average += float64((x - *average) * (2 / float64(period+1)))
 	}
-	return e.value, true
+	return *average, true
 }

@@ -6,98 +6,106 @@ import (
 	"github.com/tickstock/tickstream/pipeline/candle"
 )
 
-const (
-	longest     = 200 // bars that the longest simple average spans
-	bandsIndex  = 2   // the simple average of 20 bars among the others
-	bandsWidth  = 2   // deviations
-	volumesKept = 20
-)
+// maxNumber bounds what a state admits: no sum of squares or of price times
+// volume below it overflows.
+const maxNumber = 1e100
 
-// State is the indicators of one symbol and timeframe, without pointers but to
-// its set. It is not safe for concurrent use.
+// State is the indicators of one symbol and timeframe: 2.4 kB with all of
+// them, of which 1.6 are the closes that the longest average looks back on. It
+// is not safe for concurrent use.
 type State struct {
-	set     *Set
-	count   int64            // bars so far
-	closes  [longest]float64 // bar i at i mod longest
-	volumes simple
-	traded  [volumesKept]float64 // volume of bar i at i mod volumesKept
-
-	sma       [6]simple
-	ema       [3]exponential
-	deviation deviation
-	rsi       strength
-	macd      convergence
-	atr       trueRange
-	stoch     stochastic
-	vwap      sessionAverage
-	obv       balance
+	set   *Set
+	cells []float64 // what the indicators keep, then the rings
+	seen  int64     // candles since the series began
+	last  float64   // close of the latest
+	day   int32     // and its day
+	next  [seriesCount]int32
 }
 
-// Update adds a closed bar and appends the indicators that have a value to out,
-// in the order of the set's definitions. It does not allocate while out has
-// room. A value that is not finite, which only prices or volumes beyond all
-// sense give, is left out.
+// Usable tells whether Update admits c: high, low, close and volume, and where
+// there is volume the VWAP too, are numbers within ±1e100.
+func Usable(c candle.Candle) bool {
+	return within(c.High) && within(c.Low) && within(c.Close) && within(c.Volume) &&
+		(c.Volume == 0 || within(c.VWAP))
+}
+
+func within(x float64) bool { return x >= -maxNumber && x <= maxNumber }
+
+// Update adds a closed candle and appends the reading of each indicator that
+// has one to out, in the order of the set's definitions. It does not allocate
+// while out has room (one reading per definition at most).
+//
+// A candle that is not [Usable] gives no reading and changes nothing, as if it
+// were not in the series. No reading holds a value that is not finite: one that
+// would is left out.
 func (st *State) Update(c candle.Candle, out []Reading) []Reading {
-	n := st.count
-	st.count++
-	st.closes[n%longest] = c.Close
-	st.traded[n%volumesKept] = c.Volume
-
-	var middle float64
-	var hasMiddle bool
-	for i := range st.sma {
-		s := &st.sma[i]
-		value, ok := s.add(n, c.Close, st.closeBefore(n, s.period-1))
-		out = st.give(out, firstSMA+kind(i), ok, value, 0, 0)
-		if i == bandsIndex {
-			middle, hasMiddle = value, ok
-		}
-	}
-	for i := range st.ema {
-		value, ok := st.ema[i].add(c.Close)
-		out = st.give(out, firstEMA+kind(i), ok, value, 0, 0)
-	}
-	value, ok := st.rsi.add(c.Close)
-	out = st.give(out, rsi, ok, value, 0, 0)
-	line, signal, histogram, ok := st.macd.add(c.Close)
-	out = st.give(out, macd, ok, line, signal, histogram)
-	width := bandsWidth * st.deviation.add(n, c.Close, st.closeBefore(n, st.deviation.squares.period-1), middle)
-	out = st.give(out, bollinger, hasMiddle, middle+width, middle, middle-width)
-	value, ok = st.atr.add(c)
-	out = st.give(out, atr, ok, value, 0, 0)
-	k, d, ok := st.stoch.add(c)
-	out = st.give(out, stoch, ok, k, d, 0)
-	value, ok = st.vwap.add(c)
-	out = st.give(out, vwap, ok, value, 0, 0)
-	out = st.give(out, obv, true, st.obv.add(c), 0, 0)
-	value, ok = st.volumes.add(n, c.Volume, st.traded[(n+1)%volumesKept])
-	return st.give(out, volumeSMA, ok, value, 0, 0)
-}
-
-// closeBefore is the close that many bars before bar n; 0 before the first.
-func (st *State) closeBefore(n, bars int64) float64 {
-	if bars > n {
-		return 0
-	}
-	return st.closes[(n-bars)%longest]
-}
-
-func (st *State) give(out []Reading, k kind, ok bool, a, b, c float64) []Reading {
-	index := st.set.indices[k]
-	if !ok || index < 0 || !finite(a) || !finite(b) || !finite(c) {
+	if !Usable(c) {
 		return out
 	}
-	return append(out, Reading{Indicator: index, Values: [3]float64{a, b, c}})
+	out = st.read(st.cells[:st.set.memory], &c, out)
+	st.push(closes, c.Close)
+	st.push(volumes, c.Volume)
+	st.push(highs, c.High)
+	st.push(lows, c.Low)
+	st.last, st.day = c.Close, c.Day
+	st.seen++
+	return out
 }
 
-func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
-
-// Peek returns what Update would, and leaves the state as it is: for a bar
+// Peek returns what Update would, and leaves the state as it is: for a candle
 // that is still forming.
 func (st *State) Peek(c candle.Candle, out []Reading) []Reading {
-	next := *st
-	return next.Update(c, out)
+	if !Usable(c) {
+		return out
+	}
+	var scratch [memoryCells]float64
+	n := copy(scratch[:], st.cells[:st.set.memory])
+	return st.read(scratch[:n], &c, out)
 }
 
-// Copy makes st equal to from, and independent of it.
-func (st *State) Copy(from *State) { *st = *from }
+// Copy makes st equal to from, and independent of it. A state of the same set
+// needs no new memory; a zero State may be copied into.
+func (st *State) Copy(from *State) {
+	cells := append(st.cells[:0], from.cells...)
+	*st = *from
+	st.cells = cells
+}
+
+// read moves each indicator's numbers in memory past c, and appends what they
+// then say. It changes nothing else of the state.
+func (st *State) read(memory []float64, c *candle.Candle, out []Reading) []Reading {
+	for i := range st.set.definitions {
+		d := &st.set.definitions[i]
+		m := memory[d.memory : d.memory+d.cells]
+		var v [MaxOutputs]float64
+		var ready bool
+		switch d.family {
+		case simple:
+			v[0], ready = st.mean(m, closes, c.Close, d.period)
+		case exponential:
+			v[0], ready = smooth(&m[0], c.Close, st.seen, d.period)
+		case relativeStrength:
+			v[0], ready = st.relativeStrength(m, c)
+		case convergence:
+			v[0], v[1], v[2], ready = st.convergence(m, c)
+		case bands:
+			v[0], v[1], v[2], ready = st.bands(m, c)
+		case trueRange:
+			v[0], ready = st.averageTrueRange(m, c)
+		case stochastic:
+			v[0], v[1], ready = st.stochastic(m, c)
+		case sessionPrice:
+			v[0], ready = st.sessionPrice(m, c)
+		case balanceVolume:
+			v[0], ready = st.balanceVolume(m, c)
+		case simpleVolume:
+			v[0], ready = st.mean(m, volumes, c.Volume, d.period)
+		}
+		if ready && finite(v[0]) && finite(v[1]) && finite(v[2]) {
+			out = append(out, Reading{Indicator: i, Values: v})
+		}
+	}
+	return out
+}
+
+func finite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }

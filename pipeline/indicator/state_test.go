@@ -1,156 +1,238 @@
 package indicator_test
 
 import (
-	"errors"
-	"math"
 	"math/rand/v2"
-	"reflect"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tickstock/tickstream/pipeline/candle"
 	"github.com/tickstock/tickstream/pipeline/indicator"
 )
 
-// walk is a random series with flat stretches and gaps.
-func walk(random *rand.Rand, n int) []candle.Candle {
-	price := 1 + random.Float64()*500
+var names = []string{"SMA_5", "SMA_10", "SMA_20", "SMA_50", "SMA_100", "SMA_200", "EMA_12", "EMA_26", "EMA_50",
+	"RSI", "MACD", "BB", "ATR", "STOCH", "VWAP", "OBV", "VOLUME_SMA_20"}
+
+// walk returns n candles of a random walk with flat runs, gaps, empty candles
+// and, rarely, one that is not usable.
+func walk(rng *rand.Rand, n int) []candle.Candle {
 	candles := make([]candle.Candle, n)
+	price := 1 + 500*rng.Float64()
+	cents := func(x float64) float64 { return float64(int64(x*100)) / 100 }
 	for i := range candles {
-		c := candle.Candle{Start: int64(i) * 60, Day: int32(i / 50), Open: price, High: price, Low: price, Close: price, VWAP: price}
-		if random.IntN(10) > 0 {
-			price = max(0.01, price+math.Round(random.NormFloat64()*100)/100)
-			c.Close = price
-			c.High, c.Low = max(c.Open, c.Close)+random.Float64(), min(c.Open, c.Close)*(1-random.Float64()/100)
-			c.Volume = float64(random.IntN(10000))
+		c := &candles[i]
+		*c = candle.Candle{Start: int64(i) * 60, Day: int32(20000 + i/97), Open: cents(price), Volume: float64(rng.IntN(9000))}
+		switch rng.IntN(12) {
+		case 0, 1, 2:
+			c.Volume = 0
+		case 3:
+			price *= 0.8 + 0.4*rng.Float64()
+		default:
+			price += (rng.Float64() - 0.5) * price / 100
 		}
-		candles[i] = c
+		c.Close = cents(price)
+		c.High, c.Low = max(c.Open, c.Close)+0.03, min(c.Open, c.Close)-0.02
+		c.VWAP = (c.High + c.Low) / 2
+		if rng.IntN(200) == 0 {
+			c.High /= 0
+		}
 	}
 	return candles
 }
 
-// However the bars come in, peeked at, copied or stored in between, each gives
-// the same to the bit.
-func TestOneByOneIsTheSameAsTogether(t *testing.T) {
-	t.Parallel()
-	s := set(t)
-	for seed := range uint64(20) {
-		random := rand.New(rand.NewPCG(seed, 1))
-		candles := walk(random, 450)
-		state := s.Open(nil)
+func seeded(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 1))
+}
+
+// At every candle of a random walk, for random sets: a state built one by one
+// says what one opened on the whole history does; Peek says what Update will,
+// and changes nothing; a copy and a decoded state go on alike. All to the bit.
+func TestEveryWayToAStateAgrees(t *testing.T) {
+	rng := seeded(t)
+	for range 12 {
+		var chosen []string
+		for _, name := range names {
+			if rng.IntN(2) == 0 {
+				chosen = append(chosen, name)
+			}
+		}
+		set := newSet(t, chosen...)
+		candles := walk(rng, 450)
+		st := set.Open(nil)
+		copied := new(indicator.State)
+		decoded := set.Open(nil)
 		for i, c := range candles {
-			peeked := state.Peek(c, nil)
-			if random.IntN(20) == 0 {
-				encoded, err := state.AppendBinary([]byte("x"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				decoded, rest, err := s.Decode(append(encoded, 'y')[1:])
-				if err != nil || string(rest) != "y" {
-					t.Fatalf("seed %d bar %d: decoded with %q left over, %v", seed, i, rest, err)
-				}
-				state = s.Open(nil)
-				state.Copy(decoded)
+			before := encode(t, st)
+			peeked := st.Peek(c, nil)
+			st.Peek(candles[rng.IntN(len(candles))], nil)
+			if after := encode(t, st); !slices.Equal(before, after) {
+				t.Fatalf("candle %d: Peek changed the state", i)
 			}
-			got := state.Update(c, nil)
-			if !reflect.DeepEqual(got, peeked) {
-				t.Fatalf("seed %d bar %d: peeked %v, then got %v", seed, i, peeked, got)
-			}
-			if i%37 == 0 {
-				if want := s.Open(candles[:i]).Update(c, nil); !reflect.DeepEqual(got, want) {
-					t.Fatalf("seed %d bar %d: %v one by one, %v together", seed, i, got, want)
+			readings := st.Update(c, nil)
+			opened := set.Open(candles[:i])
+			for name, got := range map[string][]indicator.Reading{
+				"Peek": peeked, "Open": opened.Update(c, nil), "decoded": decoded.Update(c, nil),
+			} {
+				if !slices.Equal(got, readings) {
+					t.Fatalf("candle %d: %s gives %v, Update %v", i, name, got, readings)
 				}
 			}
-		}
-	}
-}
-
-func TestChosenIndicatorsAreThoseOfAll(t *testing.T) {
-	t.Parallel()
-	all, some := set(t), set(t, "RSI", "BB", "SMA_20")
-	one, other := all.Open(nil), some.Open(nil)
-	for _, c := range walk(rand.New(rand.NewPCG(7, 7)), 60) {
-		want := map[string][3]float64{}
-		for _, r := range one.Update(c, nil) {
-			want[all.Definitions()[r.Indicator].Name] = r.Values
-		}
-		for _, r := range other.Update(c, nil) {
-			if name := some.Definitions()[r.Indicator].Name; want[name] != r.Values {
-				t.Fatalf("%s: %v alone, %v among all", name, r.Values, want[name])
+			if i > 0 {
+				if got := copied.Update(c, nil); !slices.Equal(got, readings) {
+					t.Fatalf("candle %d: the copy gives %v, Update %v", i, got, readings)
+				}
 			}
-		}
-	}
-	if _, err := indicator.NewSet("RSI", "RSI_15"); err == nil {
-		t.Error("RSI_15 is taken as known")
-	}
-}
-
-func TestSessionAverage(t *testing.T) {
-	t.Parallel()
-	s := set(t, indicator.VWAP)
-	state := s.Open(nil)
-	for i, c := range []struct {
-		day          int32
-		vwap, volume float64
-		want         float64 // below 0: none
-	}{{1, 10, 0, -1}, {1, 10, 1, 10}, {1, 20, 3, 17.5}, {1, 99, 0, 17.5}, {2, 5, 0, -1}, {2, 5, 2, 5}} {
-		readings := state.Update(candle.Candle{Day: c.day, VWAP: c.vwap, Volume: c.volume, Close: 1}, nil)
-		switch {
-		case c.want < 0 && len(readings) > 0:
-			t.Errorf("bar %d: %v without volume", i, readings)
-		case c.want >= 0 && (len(readings) != 1 || readings[0].Values[0] != c.want):
-			t.Errorf("bar %d: %v, want %v", i, readings, c.want)
-		}
-	}
-}
-
-func TestNothingThatIsNotFiniteComesOut(t *testing.T) {
-	t.Parallel()
-	state := set(t).Open(nil)
-	for _, price := range []float64{math.MaxFloat64, -math.MaxFloat64, math.Inf(1), math.NaN(), 1, 2} {
-		for range 30 {
-			for _, r := range state.Update(candle.Candle{Open: price, High: price, Low: price, Close: price, Volume: price, VWAP: price}, nil) {
-				for _, v := range r.Values {
-					if math.IsNaN(v) || math.IsInf(v, 0) {
-						t.Fatalf("%v gives %v", price, r)
-					}
+			if !slices.Equal(encode(t, opened), encode(t, st)) {
+				t.Fatalf("candle %d: opened on the history, the state differs", i)
+			}
+			if i == 0 || rng.IntN(5) == 0 {
+				copied.Copy(st)
+				var err error
+				if decoded, _, err = set.Decode(encode(t, st)); err != nil {
+					t.Fatalf("candle %d: %v", i, err)
 				}
 			}
 		}
 	}
 }
 
-func FuzzDecode(f *testing.F) {
-	s := set(f)
-	for _, n := range []int{0, 1, 30, 300} {
-		encoded, err := s.Open(walk(rand.New(rand.NewPCG(1, 1)), n)).AppendBinary(nil)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(encoded)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		state, _, err := s.Decode(data)
-		if err != nil {
-			if !errors.Is(err, indicator.ErrCorrupt) {
-				t.Fatal(err)
+// A smaller set says what the full one says of the same indicators.
+func TestSetsAreIndependent(t *testing.T) {
+	candles := walk(seeded(t), 300)
+	all := newSet(t)
+	for d, name := range names {
+		st, full := newSet(t, name).Open(nil), all.Open(nil)
+		for i, c := range candles {
+			var want []indicator.Reading
+			for _, r := range full.Update(c, nil) {
+				if r.Indicator == d {
+					r.Indicator = 0
+					want = append(want, r)
+				}
 			}
-			return
+			if got := st.Update(c, nil); !slices.Equal(got, want) {
+				t.Fatalf("%s, candle %d: alone %v, in the full set %v", name, i, got, want)
+			}
 		}
-		var out []indicator.Reading
-		for _, c := range walk(rand.New(rand.NewPCG(2, 2)), 30) {
-			out = state.Update(c, out[:0])
+	}
+}
+
+func TestCopyIsIndependent(t *testing.T) {
+	rng := seeded(t)
+	all, few := newSet(t), newSet(t, "SMA_5", "VWAP")
+	from := all.Open(walk(rng, 300))
+	to := few.Open(walk(rng, 20))
+	to.Copy(from)
+	before := encode(t, from)
+	for _, c := range walk(rng, 250) {
+		to.Update(c, nil)
+	}
+	if !slices.Equal(before, encode(t, from)) {
+		t.Error("what was copied from changed with the copy")
+	}
+	if allocs := testing.AllocsPerRun(20, func() { to.Copy(from) }); allocs != 0 {
+		t.Errorf("Copy into a state of the same set allocates %v times", allocs)
+	}
+}
+
+func TestNewSet(t *testing.T) {
+	var all []string
+	for _, d := range newSet(t).Definitions() {
+		all = append(all, d.Name)
+		if d.Main >= len(d.Outputs) || len(d.Outputs) > indicator.MaxOutputs {
+			t.Errorf("%s: main output %d of %v", d.Name, d.Main, d.Outputs)
 		}
-	})
+	}
+	if !slices.Equal(all, names) {
+		t.Errorf("no names: got %v", all)
+	}
+	some := newSet(t, "OBV", "BB", "OBV", "STOCH", "MACD").Definitions()
+	var got []string
+	for _, d := range some {
+		got = append(got, d.Name+"/"+d.Outputs[d.Main])
+	}
+	if want := []string{"MACD/macd", "BB/middle", "STOCH/k", "OBV/value"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	_, err := indicator.NewSet("RSI", "rsi")
+	if err == nil || !strings.Contains(err.Error(), `"rsi"`) || !strings.Contains(err.Error(), strings.Join(names, ", ")) {
+		t.Errorf("unknown name: %v", err)
+	}
+}
+
+// Memory matters: there are two states for each of ten thousand symbols.
+func TestBytesPerState(t *testing.T) {
+	for _, test := range []struct {
+		names []string
+		most  uint64
+	}{
+		{nil, 2432},
+		{[]string{"SMA_5", "SMA_20", "EMA_12", "EMA_26", "RSI", "MACD", "BB", "VWAP"}, 400},
+		{[]string{"RSI"}, 112},
+	} {
+		set := newSet(t, test.names...)
+		states := make([]*indicator.State, 2000)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for i := range states {
+			states[i] = set.Open(nil)
+		}
+		runtime.ReadMemStats(&after)
+		// Open also makes room for the readings of its history, and drops it.
+		dropped := uint64(len(set.Definitions())) * 32
+		each := (after.TotalAlloc-before.TotalAlloc)/uint64(len(states)) - dropped
+		t.Logf("%d indicators: %d bytes a state, %d encoded", len(set.Definitions()), each,
+			len(encode(t, set.Open(walk(seeded(t), 300)))))
+		if each > test.most {
+			t.Errorf("%d indicators: %d bytes a state, want at most %d", len(set.Definitions()), each, test.most)
+		}
+		runtime.KeepAlive(states)
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	set := newSet(t)
+	candles := walk(seeded(t), 300)
+	st := set.Open(candles)
+	out := make([]indicator.Reading, 0, len(set.Definitions()))
+	i := 0
+	if allocs := testing.AllocsPerRun(500, func() {
+		c := candles[i%len(candles)]
+		i++
+		out = st.Peek(c, out[:0])
+		out = st.Update(c, out[:0])
+	}); allocs != 0 {
+		t.Errorf("Peek and Update allocate %v times", allocs)
+	}
 }
 
 func BenchmarkUpdate(b *testing.B) {
-	s := set(b)
-	candles := walk(rand.New(rand.NewPCG(1, 1)), 1024)
-	state := s.Open(candles)
-	out := make([]indicator.Reading, 0, len(s.Definitions()))
-	b.ReportAllocs()
-	b.ReportMetric(float64(reflect.TypeFor[indicator.State]().Size()), "B/state")
-	for i := 0; b.Loop(); i++ {
-		out = state.Update(candles[i%1024], out[:0])
+	candles := walk(rand.New(rand.NewPCG(1, 1)), 1000)
+	set := newSet(b)
+	st := set.Open(candles)
+	out := make([]indicator.Reading, 0, len(set.Definitions()))
+	for name, step := range map[string]func(candle.Candle, []indicator.Reading) []indicator.Reading{
+		"update": st.Update, "peek": st.Peek,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				out = step(candles[i%len(candles)], out[:0])
+			}
+		})
 	}
+}
+
+func BenchmarkAppendBinary(b *testing.B) {
+	st := newSet(b).Open(walk(rand.New(rand.NewPCG(1, 1)), 1000))
+	buf := make([]byte, 0, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		buf, _ = st.AppendBinary(buf[:0])
+	}
+	b.ReportMetric(float64(len(buf)), "bytes/state")
 }

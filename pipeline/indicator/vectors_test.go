@@ -12,62 +12,59 @@ import (
 	"github.com/tickstock/tickstream/pipeline/indicator"
 )
 
-// columns of TA-Lib's values by indicator and output.
+// columns names the library's column for each output.
 var columns = map[string][]string{
-	"SMA_5": {"SMA5"}, "SMA_10": {"SMA10"}, "SMA_20": {"SMA20"}, "SMA_50": {"SMA50"}, "SMA_100": {"SMA100"}, "SMA_200": {"SMA200"},
-	"EMA_12": {"EMA12"}, "EMA_26": {"EMA26"}, "EMA_50": {"EMA50"}, "RSI": {"RSI14"},
-	"MACD": {"MACD", "MACDSIGNAL", "MACDHIST"}, "BB": {"BBUPPER", "BBMIDDLE", "BBLOWER"}, "ATR": {"ATR14"},
+	"SMA_5": {"SMA5"}, "SMA_10": {"SMA10"}, "SMA_20": {"SMA20"},
+	"SMA_50": {"SMA50"}, "SMA_100": {"SMA100"}, "SMA_200": {"SMA200"},
+	"EMA_12": {"EMA12"}, "EMA_26": {"EMA26"}, "EMA_50": {"EMA50"},
+	"RSI": {"RSI14"}, "MACD": {"MACD", "MACDSIGNAL", "MACDHIST"},
+	"BB": {"BBUPPER", "BBMIDDLE", "BBLOWER"}, "ATR": {"ATR14"},
 	"STOCH": {"STOCHK", "STOCHD"}, "OBV": {"OBV"}, "VOLUME_SMA_20": {"VOLSMA20"},
 }
 
-type vector struct {
-	name    string
+// vectors is one file of the library's values.
+type vectors struct {
 	candles []candle.Candle
-	want    []map[string]float64 // by column; absent before TA-Lib's first value
+	cells   []map[string]string
 }
 
-func vectors(t testing.TB) []vector {
+func readVectors(t testing.TB, path string) *vectors {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.csv")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no vectors: ", err)
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	var all []vector
-	for _, file := range files {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rows, err := csv.NewReader(f).ReadAll()
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		v := vector{name: filepath.Base(file)}
-		for i, row := range rows[1:] {
-			values := map[string]float64{}
-			for k, text := range row {
-				if text == "" {
-					continue
-				}
-				if values[rows[0][k]], err = strconv.ParseFloat(text, 64); err != nil {
-					t.Fatal(err)
-				}
-			}
-			v.candles = append(v.candles, candle.Candle{
-				Start: int64(i) * 60, Open: values["open"], High: values["high"], Low: values["low"],
-				Close: values["close"], Volume: values["volume"], VWAP: values["close"],
-			})
-			v.want = append(v.want, values)
-		}
-		all = append(all, v)
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
 	}
-	return all
+	v := &vectors{}
+	for i, row := range rows[1:] {
+		cells := make(map[string]string, len(row))
+		for j, name := range rows[0] {
+			cells[name] = row[j]
+		}
+		n := func(name string) float64 { return number(t, cells[name]) }
+		c := candle.Candle{Start: int64(i) * 60, Day: int32(i / 390),
+			Open: n("open"), High: n("high"), Low: n("low"), Close: n("close"), Volume: n("volume")}
+		c.VWAP = (c.High + c.Low + c.Close) / 3
+		v.candles = append(v.candles, c)
+		v.cells = append(v.cells, cells)
+	}
+	return v
 }
 
-func set(t testing.TB, names ...string) *indicator.Set {
+func number(t testing.TB, s string) float64 {
+	t.Helper()
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func newSet(t testing.TB, names ...string) *indicator.Set {
 	t.Helper()
 	s, err := indicator.NewSet(names...)
 	if err != nil {
@@ -76,39 +73,49 @@ func set(t testing.TB, names ...string) *indicator.Set {
 	return s
 }
 
-func TestValuesAreTALibs(t *testing.T) {
-	t.Parallel()
-	s := set(t)
-	for _, v := range vectors(t) {
-		state := s.Open(nil)
-		compared := map[string]int{}
-		for i, c := range v.candles {
-			given := map[string]float64{}
-			for _, r := range state.Update(c, nil) {
-				for k, column := range columns[s.Definitions()[r.Indicator].Name] {
-					given[column] = r.Values[k]
+// Every value is the library's to the last bit, and comes first where the
+// library's does.
+func TestEqualToTALibOnEveryBar(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.csv")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("found %d files of vectors, want 4 or more (%v)", len(files), err)
+	}
+	set := newSet(t)
+	for _, path := range files {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			v := readVectors(t, path)
+			st := set.Open(nil)
+			compared := make([]int, len(set.Definitions()))
+			var out []indicator.Reading
+			for i, c := range v.candles {
+				out = st.Update(c, out[:0])
+				found := make(map[int][indicator.MaxOutputs]float64, len(out))
+				for _, r := range out {
+					found[r.Indicator] = r.Values
+				}
+				for d, definition := range set.Definitions() {
+					values, ready := found[d]
+					for j, column := range columns[definition.Name] {
+						cell := v.cells[i][column]
+						if ready != (cell != "") {
+							t.Fatalf("bar %d: %s ready is %t, the library has %q", i, column, ready, cell)
+						}
+						if !ready {
+							continue
+						}
+						if want := number(t, cell); math.Float64bits(values[j]) != math.Float64bits(want) {
+							t.Fatalf("bar %d: %s is %v, the library has %v", i, column, values[j], want)
+						}
+						compared[d]++
+					}
 				}
 			}
-			for _, names := range columns {
-				for _, column := range names {
-					want, expected := v.want[i][column]
-					got, ok := given[column]
-					if ok != expected {
-						t.Fatalf("%s bar %d %s: given is %v, TA-Lib's is %v", v.name, i, column, ok, expected)
-					}
-					if ok {
-						compared[column]++
-					}
-					if math.Abs(got-want) > 1e-9*math.Abs(want) {
-						t.Errorf("%s bar %d %s: %v, want %v", v.name, i, column, got, want)
-					}
+			for d, definition := range set.Definitions() {
+				want := len(columns[definition.Name]) * (len(v.candles) - definition.Lookback)
+				if definition.TALib != "" && (want == 0 || compared[d] != want) {
+					t.Errorf("%s: compared %d values, want %d", definition.Name, compared[d], want)
 				}
 			}
-		}
-		for column, n := range compared {
-			if n < 500 {
-				t.Errorf("%s: only %d values of %s were compared", v.name, n, column)
-			}
-		}
+		})
 	}
 }

@@ -46,6 +46,7 @@ type Report struct {
 	Bridge     *Bridge   `json:"bridge,omitempty"`
 	Egress     *Egress   `json:"egress,omitempty"` // of a bridge
 	Pipeline   *Pipeline `json:"pipeline,omitempty"`
+	Store      *Store    `json:"store,omitempty"` // of a pipeline
 }
 
 // Usage is what the component's process uses.
@@ -103,6 +104,19 @@ type Channel struct {
 	Published int64 `json:"published"`
 	Receivers int64 `json:"receivers"` // of the last event
 	Unheard   int64 `json:"unheard"`   // events that nobody received
+}
+
+// Store is what only the writer to PostgreSQL knows. Counters start with its
+// process.
+type Store struct {
+	Active   bool              `json:"active"` // holds the lease
+	Rows     map[string]int64  `json:"rows"`   // stored, by table
+	Refused  map[string]int64  `json:"refused"`
+	Skipped  map[string]string `json:"skipped"`  // tables that do not fit, and why
+	Pending  map[string]uint64 `json:"pending"`  // events that wait, by consumer
+	Failures int64             `json:"failures"` // batches that had to be tried again
+	Error    string            `json:"error"`    // the last one since rows were stored; empty where there is none
+	StoredAt time.Time         `json:"stored_at"`
 }
 
 // Partition is how far a worker is in one partition.

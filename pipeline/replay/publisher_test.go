@@ -126,7 +126,7 @@ func TestPublisherRefusesTickstreamsOwnSubjects(t *testing.T) {
 	nc, js := n.Connect(), n.JetStream()
 	for subject, name := range map[string]string{
 		"tickstock.ticks.{symbol}":         stream.Ticks,
-		"tickstock.clock.0":                stream.Ticks,
+		"tickstock.clock.0.mark":           stream.Ticks,
 		"tickstock.bars.1min.{symbol}":     stream.Bars,
 		"tickstock.signals.{symbol}.x.y":   stream.Signals,
 		"tickstock.health.alert":           stream.Health,

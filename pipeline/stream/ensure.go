@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -214,6 +215,9 @@ func addSubjects(ctx context.Context, js jetstream.JetStream, have *jetstream.St
 	return s.CachedInfo(), nil
 }
 
+// undoTimeout is short: a user without the right to delete gets no answer.
+const undoTimeout = 2 * time.Second
+
 // createStream makes a stream, and takes back what the server made of it if
 // that is not what was wanted.
 func createStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, log *slog.Logger) error {
@@ -227,6 +231,8 @@ func createStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 	// A server ignores a field that it does not know.
 	if differences := shapeDifferences(made.CachedInfo().Config, want); len(differences) > 0 {
 		err := fmt.Errorf("create stream %s: %s: %w", want.Name, strings.Join(differences, "; "), ErrServerTooOld)
+		ctx, cancel := context.WithTimeout(ctx, undoTimeout)
+		defer cancel()
 		if undo := js.DeleteStream(ctx, want.Name); undo != nil {
 			err = fmt.Errorf("%w; delete that stream before the upgrade: %w", err, undo)
 		}

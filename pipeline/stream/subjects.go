@@ -29,7 +29,7 @@ const (
 	// AllTicks filters every stored tick and no clock mark.
 	AllTicks = "tickstock.ticks.*.*"
 	// AllClockMarks filters every clock mark.
-	AllClockMarks = "tickstock.clock.*"
+	AllClockMarks = "tickstock.clock.*.mark"
 	// AllBars and AllSignals filter every bar and every signal.
 	AllBars    = "tickstock.bars.*.*"
 	AllSignals = "tickstock.signals.*.*.*"
@@ -43,6 +43,7 @@ const (
 const (
 	ticksPublished = "tickstock.ticks.*"
 	tickPrefix     = "tickstock.ticks."
+	clockSuffix    = ".mark"
 	barPrefix      = "tickstock.bars."
 	signalPrefix   = "tickstock.signals."
 	rejectPrefix   = "tickstock.rejects."
@@ -57,10 +58,11 @@ func TickSubject[S ~string | ~[]byte](symbol S) string {
 // TickFilter matches the stored ticks of symbol in whichever partition.
 func TickFilter(symbol string) string { return tickPrefix + "*." + EncodeSymbol(symbol) }
 
-// PartitionFilters match the stored ticks and the clock marks of one partition.
-func PartitionFilters(partition int) []string {
-	p := strconv.Itoa(partition)
-	return []string{tickPrefix + p + ".*", ClockPrefix + p}
+// PartitionFilter matches the stored ticks and the clock marks of one partition.
+// It is one filter, because a consumer with two costs the server a search of all
+// subjects for each message.
+func PartitionFilter(partition int) string {
+	return "tickstock.*." + strconv.Itoa(partition) + ".*"
 }
 
 // StoredTick is what the subject of a stored tick says.
@@ -91,8 +93,17 @@ func ParseStoredTick(subject string) (StoredTick, bool) {
 	return StoredTick{Partition: p, Symbol: symbol}, true
 }
 
-// ClockSubject is where the clock mark of a partition is published.
-func ClockSubject(partition int) string { return ClockPrefix + strconv.Itoa(partition) }
+// ClockSubject is where the clock marks of a partition are published.
+func ClockSubject(partition int) string { return ClockPrefix + strconv.Itoa(partition) + clockSuffix }
+
+// ParseClock reads the partition from the subject of a clock mark; ok is false
+// for any other subject.
+func ParseClock(subject string) (partition int, ok bool) {
+	rest, isClock := strings.CutPrefix(subject, ClockPrefix)
+	number, isMark := strings.CutSuffix(rest, clockSuffix)
+	partition, err := strconv.Atoi(number)
+	return partition, isClock && isMark && err == nil && partition >= 0
+}
 
 // BarSubject is where closed bars of a timeframe ("1min") and symbol go.
 func BarSubject(timeframe, symbol string) string {

@@ -21,8 +21,8 @@ const anchorsKept = 9
 // which bars can be made again. Its parts are as a checkpoint's.
 type anchor struct {
 	manifest
-	Day     int32 `json:"day"`     // days since 1970-01-01
-	Horizon int64 `json:"horizon"` // Unix nanoseconds before which no bar of the state can change
+	Day       int32 `json:"day"`       // days since 1970-01-01
+	Watermark int64 `json:"watermark"` // Unix nanoseconds; no bar that begins later is closed in the state
 }
 
 func anchorKey(partition int, day int32) string { return fmt.Sprintf("%d.day.%d", partition, day) }
@@ -30,8 +30,7 @@ func anchorKey(partition int, day int32) string { return fmt.Sprintf("%d.day.%d"
 // dropAnchor stores state as the anchor of its day, unless the day has one, and
 // removes those that are too old.
 func (t *tenure) dropAnchor(ctx context.Context, state []byte) error {
-	horizon := t.aggregator.Horizon()
-	day, _ := t.aggregator.MarketDay(horizon)
+	day, _ := t.aggregator.MarketDay(t.aggregator.Watermark())
 	if day == t.anchored {
 		return nil
 	}
@@ -49,7 +48,7 @@ func (t *tenure) dropAnchor(ctx context.Context, state []byte) error {
 		}
 	}
 	if !stored {
-		a := anchor{Day: day, Horizon: horizon.UnixNano()}
+		a := anchor{Day: day, Watermark: t.aggregator.Watermark().UnixNano()}
 		a.Sequence, a.Created, a.Worker = t.aggregator.Sequence(), t.created, t.cfg.Instance
 		chunks := a.pack(state)
 		for part, chunk := range chunks {
@@ -113,8 +112,8 @@ func (t *tenure) readAnchor(ctx context.Context, day int32) (anchor, error) {
 	return a, nil
 }
 
-// anchorBefore is the last state before which no bar from from on could change;
-// nil where there is none that can be used.
+// anchorBefore is the last state in which no bar that begins at from or later is
+// closed; nil where there is none that can be used.
 func (t *tenure) anchorBefore(ctx context.Context, from time.Time, firstSequence uint64, results aggregate.Results) (*aggregate.Partition, error) {
 	days, err := t.anchorDays(ctx)
 	if err != nil {
@@ -129,11 +128,11 @@ func (t *tenure) anchorBefore(ctx context.Context, from time.Time, firstSequence
 		if err != nil {
 			return nil, err
 		}
-		if a.Created == t.created && a.Sequence+1 >= firstSequence && a.Horizon <= from.UnixNano() && a.Horizon > best.Horizon {
+		if a.Created == t.created && a.Sequence+1 >= firstSequence && a.Watermark <= from.UnixNano() && a.Watermark > best.Watermark {
 			best = a
 		}
 	}
-	if best.Horizon == 0 {
+	if best.Watermark == 0 {
 		return nil, nil
 	}
 	var packed []byte

@@ -54,7 +54,7 @@ type checkpoints struct {
 }
 
 // errTakenOver is returned when another worker has written in between.
-var errTakenOver = errors.New("another worker has written the checkpoint")
+var errTakenOver = errors.New("another worker owns the partition")
 
 // errCorrupt is returned for a checkpoint whose parts are not what its head
 // says.
@@ -174,7 +174,7 @@ func (c *checkpoints) point(ctx context.Context, next manifest) error {
 }
 
 func fenced(doing string, err error) error {
-	if isCode(err, codeWrongSequence) || isCode(err, codeWrongSequenceConstant) {
+	if conflicts(err) {
 		return fmt.Errorf("%s: %w", doing, errTakenOver)
 	}
 	return fmt.Errorf("%s: %w", doing, err)

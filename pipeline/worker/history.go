@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/tickstock/tickstream/pipeline/bar"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
@@ -45,11 +46,23 @@ func (h history) newest() time.Time {
 	return newest
 }
 
-// firstSequence of the ticks of the bars from t on; 0 where there are none.
+// wholeFrom is the time from which each minute's ticks are all at or after a
+// sequence.
+func (h history) wholeFrom(sequence uint64) time.Time {
+	var from time.Time
+	for _, b := range h {
+		if b.Timeframe == bar.Minute.String() && b.FirstSequence < sequence && b.End.After(from) {
+			from = b.End.Time
+		}
+	}
+	return from
+}
+
+// firstSequence of the ticks of the minutes from t on; 0 where there are none.
 func (h history) firstSequence(t time.Time) uint64 {
 	var first uint64
 	for _, b := range h {
-		if !b.Start.Before(t) && (first == 0 || b.FirstSequence < first) {
+		if b.Timeframe == bar.Minute.String() && !b.Start.Before(t) && (first == 0 || b.FirstSequence < first) {
 			first = b.FirstSequence
 		}
 	}

@@ -46,14 +46,14 @@ func openInput(ctx context.Context, js jetstream.JetStream, partition int, last 
 		return nil, fmt.Errorf("delete consumer %s: %w", name, err)
 	}
 	consumer, err := js.CreateConsumer(ctx, stream.Ticks, jetstream.ConsumerConfig{
-		Durable:        name,
-		Description:    fmt.Sprintf("bars and signals of partition %d", partition),
-		FilterSubjects: stream.PartitionFilters(partition),
-		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:    last + 1,
-		AckPolicy:      jetstream.AckAllPolicy,
-		AckWait:        ackWait,
-		MaxAckPending:  10 * prefetch,
+		Durable:       name,
+		Description:   fmt.Sprintf("bars and signals of partition %d", partition),
+		FilterSubject: stream.PartitionFilter(partition),
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:   last + 1,
+		AckPolicy:     jetstream.AckAllPolicy,
+		AckWait:       ackWait,
+		MaxAckPending: 10 * prefetch,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create consumer %s: %w", name, err)

@@ -168,8 +168,9 @@ func withState(data []byte, revision uint32, withdrawn bool) []byte {
 	return out
 }
 
-// revisions are those of a bar and of the signals on it, as they stand.
-func (l *ledger) revisions() func(symbol, timeframe string, start int64) (bar, signals uint32) {
+// revisions are those of a bar and of the signals on it, as they stand; not
+// known where the ledger has no such bar.
+func (l *ledger) revisions() func(symbol, timeframe string, start int64) (bar, signals uint32, known bool) {
 	type place struct {
 		symbol, timeframe string
 		start             int64
@@ -183,8 +184,9 @@ func (l *ledger) revisions() func(symbol, timeframe string, start int64) (bar, s
 			signals[p] = max(signals[p], e.revision)
 		}
 	}
-	return func(symbol, timeframe string, start int64) (uint32, uint32) {
+	return func(symbol, timeframe string, start int64) (uint32, uint32, bool) {
 		p := place{symbol, timeframe, start}
-		return bars[p], signals[p]
+		revision, known := bars[p]
+		return revision, signals[p], known
 	}
 }

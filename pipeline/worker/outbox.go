@@ -57,8 +57,10 @@ type result struct {
 // Each batch is atomic and ends with an [event.Progress], published on the
 // condition that the progress before it is still the last one. So the stream
 // itself says how far its results go: a batch whose outcome is unknown is
-// looked up there, a worker that takes over leaves out what is there, and one
-// that was taken over from is refused.
+// looked up there, and a worker that takes over leaves out what is there. It
+// begins with a progress of its own, which changes nothing but that whoever
+// owned the partition before is refused from then on, batches on their way
+// included.
 type outbox struct {
 	js        jetstream.JetStream
 	stream    string
@@ -115,6 +117,38 @@ func (o *outbox) look(ctx context.Context) error {
 		o.stored = position{progress.Sequence, progress.Results}
 	}
 	return nil
+}
+
+// claim makes this outbox the one that the stream takes results from, and
+// learns how far they go.
+func (o *outbox) claim(ctx context.Context) error {
+	for {
+		if err := o.look(ctx); err != nil {
+			return err
+		}
+		ack, err := o.js.PublishMsg(ctx, o.progress(o.stored), jetstream.WithRetryAttempts(0))
+		if err == nil {
+			o.last, o.writer, o.skip = ack.Sequence, o.worker, o.stored
+			return nil
+		}
+		if !conflicts(err) || ctx.Err() != nil {
+			return fmt.Errorf("claim the progress in %s: %w", o.stream, err)
+		}
+	}
+}
+
+// progress is the message that says how far results go, on the condition that
+// none was written since the last that we know.
+func (o *outbox) progress(at position) *nats.Msg {
+	data, _ := json.Marshal(event.NewProgress(o.partition, o.created, at.sequence, at.results, o.worker)) // it always marshals
+	return &nats.Msg{Subject: o.subject, Data: data, Header: nats.Header{
+		nats.ExpectedLastSubjSeqHdr: []string{strconv.FormatUint(o.last, 10)},
+	}}
+}
+
+// conflicts tells that another message was there than was expected.
+func conflicts(err error) bool {
+	return isCode(err, codeWrongSequence) || isCode(err, codeWrongSequenceConstant)
 }
 
 // add takes one result of the message at sequence. One that the stream holds
@@ -214,13 +248,16 @@ func (o *outbox) publish(ctx context.Context, results []result) bool {
 		if attempt == 5 || attempt > 5 && attempt%30 == 0 {
 			o.log.Warn("cannot publish results, trying again", "attempts", attempt+1, "err", err)
 		}
-		if !isCode(err, codeWrongSequence) && !isCode(err, codeWrongSequenceConstant) {
+		if !conflicts(err) {
 			select {
 			case <-ctx.Done():
 			case <-time.After(wait.NextBackOff()):
 			}
 		}
-		if results, err = o.missing(ctx, results); err != nil {
+		if results, err = o.missing(ctx, results); errors.Is(err, errTakenOver) {
+			o.log.Info("another worker publishes the partition now", "partition", o.partition, "worker", o.writer)
+			return false
+		} else if err != nil {
 			o.log.Debug("cannot look how far results came", "err", err)
 		} else if len(results) == 0 {
 			return true
@@ -246,8 +283,13 @@ func (o *outbox) revise(ctx context.Context, results []result) error {
 			if failed == 10 || ctx.Err() != nil {
 				return err
 			}
-			if err := o.look(ctx); err == nil && o.last != before && o.writer == o.worker {
-				break // the answer was lost
+			if o.look(ctx) == nil {
+				if o.writer != o.worker {
+					return errTakenOver
+				}
+				if o.last != before {
+					break // the answer was lost
+				}
 			}
 			pause(ctx, 100*time.Millisecond)
 		}
@@ -262,6 +304,9 @@ func (o *outbox) missing(ctx context.Context, results []result) ([]result, error
 	defer cancel()
 	if err := o.look(ctx); err != nil {
 		return results, err
+	}
+	if o.writer != o.worker {
+		return results, errTakenOver
 	}
 	for len(results) > 0 && !results[0].at.after(o.stored) {
 		results = results[1:]
@@ -282,13 +327,7 @@ func (o *outbox) attempt(ctx context.Context, results []result, withIDs bool) er
 		msgs = append(msgs, msg)
 	}
 	end := results[len(results)-1].at
-	data, err := json.Marshal(event.NewProgress(o.partition, o.created, end.sequence, end.results, o.worker))
-	if err != nil {
-		return fmt.Errorf("encode progress: %w", err)
-	}
-	msgs = append(msgs, &nats.Msg{Subject: o.subject, Data: data, Header: nats.Header{
-		nats.ExpectedLastSubjSeqHdr: []string{strconv.FormatUint(o.last, 10)},
-	}})
+	msgs = append(msgs, o.progress(end))
 	ack, err := jetstreamext.PublishMsgBatch(ctx, o.js, msgs, jetstreamext.BatchFlowControl{})
 	if err != nil {
 		return fmt.Errorf("publish %d results: %w", len(results), err)

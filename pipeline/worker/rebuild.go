@@ -132,12 +132,11 @@ func (t *tenure) stateBefore(ctx context.Context, from time.Time, info *jetstrea
 	if from.IsZero() {
 		from = history.newest().Add(-t.aggregator.MaxAge())
 	}
-	_, from = t.aggregator.MarketDay(from) // so that no bar of any timeframe begins before
-	first := history.firstSequence(from)
-	for first != 0 && first < info.State.FirstSeq {
-		_, from = t.aggregator.MarketDay(from.Add(36 * time.Hour))
-		first = history.firstSequence(from)
+	from = from.Truncate(time.Minute)
+	if kept := history.wholeFrom(info.State.FirstSeq); kept.After(from) {
+		from = kept
 	}
+	first := history.firstSequence(from)
 	if first == 0 {
 		first = t.publishedUpTo() + 1
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
-// restore takes up the state that holds and learns how far the results of it
-// are published.
+// restore makes the partition this worker's, takes up the state that holds and
+// learns how far the results of it are published.
 func (t *tenure) restore(ctx context.Context) error {
 	ticks, err := t.js.Stream(ctx, stream.Ticks)
 	if err != nil {
@@ -22,10 +22,12 @@ func (t *tenure) restore(ctx context.Context) error {
 	t.created = info.Created.UnixNano()
 	for _, o := range t.outboxes() {
 		o.created = t.created
-		if err := o.look(ctx); err != nil {
+		claim, cancel := context.WithTimeout(ctx, apiTimeout)
+		err := o.claim(claim)
+		cancel()
+		if err != nil {
 			return err
 		}
-		o.skip = o.stored
 	}
 	if t.checkpoints.bucket, err = t.js.KeyValue(ctx, stream.CheckpointsBucket); err != nil {
 		return fmt.Errorf("open bucket %s: %w", stream.CheckpointsBucket, err)

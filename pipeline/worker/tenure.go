@@ -136,7 +136,7 @@ func (t *tenure) take(msg jetstream.Msg, sequence uint64) {
 	if meta, err := msg.Metadata(); err == nil { // it was read before
 		r.storedAt = meta.Timestamp
 	}
-	if strings.HasPrefix(r.subject, stream.ClockPrefix) {
+	if isClock(r.subject) {
 		var mark event.ClockMark
 		if err := json.Unmarshal(r.payload, &mark); err != nil {
 			r.reject("clock_mark_unreadable", err.Error())
@@ -215,3 +215,5 @@ func (t *tenure) report() {
 		Sequence: t.aggregator.Sequence(), Symbols: t.aggregator.Symbols(),
 	})
 }
+
+func isClock(subject string) bool { return strings.HasPrefix(subject, stream.ClockPrefix) }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -113,8 +114,9 @@ func (w *Worker) newTenure(partition, partitions int, state *atomic.Pointer[pres
 		cfg: w.cfg, js: w.js, log: w.log, partition: partition, partitions: partitions, counters: &w.counters, state: state,
 		decoder: decoder, checkpoints: checkpoints{partition: partition},
 	}
+	writer := w.cfg.Instance + "/" + rand.Text()[:8] // of this tenure alone
 	outbox := func(name string, published *atomic.Int64) *outbox {
-		return newOutbox(w.js, name, partition, w.cfg.Instance, w.log, &w.counters.failures, published, t.settle)
+		return newOutbox(w.js, name, partition, writer, w.log, &w.counters.failures, published, t.settle)
 	}
 	t.results = &results{
 		bars:     outbox(stream.Bars, &w.counters.bars),

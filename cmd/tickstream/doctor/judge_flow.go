@@ -180,15 +180,24 @@ func (n NATS) lag() verdict {
 		return warning("TICKS has no durable consumer", "restart the pipeline: it makes its consumer when it starts")
 	}
 	var said []string
+	var most Consumer
 	state := OK
 	for _, c := range n.Consumers {
-		said = append(said, fmt.Sprintf("%s has %d to read, %d unacknowledged", c.Name, c.Pending, c.Unacked))
+		if c.Pending+uint64(max(0, c.Unacked)) > most.Pending+uint64(max(0, most.Unacked)) {
+			most = c
+		}
+		if c.Pending > noticeableBacklog {
+			said = append(said, fmt.Sprintf("%s has %d to read, %d unacknowledged", c.Name, c.Pending, c.Unacked))
+		}
 		switch {
 		case c.Pending > harmfulBacklog:
 			state = Failed
 		case c.Pending > noticeableBacklog && state == OK:
 			state = Warning
 		}
+	}
+	if len(said) == 0 {
+		said = append(said, fmt.Sprintf("%d consumers, none has more than %d to read and %d unacknowledged", len(n.Consumers), most.Pending, most.Unacked))
 	}
 	v := verdict{state: state, detail: strings.Join(said, "; ")}
 	if state != OK {

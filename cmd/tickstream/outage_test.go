@@ -1,0 +1,228 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/tickstock/tickstream/pipeline/indicator"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/testbed"
+	"github.com/tickstock/tickstream/pipeline/testbed/oracle"
+)
+
+// natsEnv makes the test binary be a NATS server: "port folder".
+const natsEnv = "TICKSTREAM_TEST_BE_NATS"
+
+// beNATS runs a server until it is killed.
+func beNATS(setting string) {
+	port, folder, _ := strings.Cut(setting, " ")
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		slog.Error("be nats", "err", err)
+		os.Exit(1)
+	}
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: n, JetStream: true, StoreDir: folder, NoSigs: true, NoLog: true})
+	if err != nil {
+		slog.Error("be nats", "err", err)
+		os.Exit(1)
+	}
+	s.Start()
+	s.WaitForShutdown()
+}
+
+// natsProcess is a NATS server that can be killed and started again.
+type natsProcess struct {
+	t       *testing.T
+	setting string
+	url     string
+	process *exec.Cmd
+}
+
+func startNATSProcess(t *testing.T) *natsProcess {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	n := &natsProcess{t: t, setting: port + " " + t.TempDir(), url: "nats://" + address}
+	n.start()
+	t.Cleanup(n.kill)
+	return n
+}
+
+func (n *natsProcess) start() {
+	n.process = exec.Command(os.Args[0]) //nolint:noctx // killed by kill, after the test's context has ended
+	n.process.Env = append(os.Environ(), natsEnv+"="+n.setting)
+	if err := n.process.Start(); err != nil {
+		n.t.Errorf("start nats: %v", err)
+	}
+}
+
+func (n *natsProcess) kill() {
+	_ = n.process.Process.Kill()
+	_ = n.process.Wait()
+}
+
+// NATS and the database are killed and cut off in turn, and pipelines with
+// them: what is published and what is stored is what a plain recomputation gives.
+func TestKilledServersLeaveNoTrace(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, seed))
+	server := startNATSProcess(t)
+	nc, err := nats.Connect(server.url, nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true), nats.ReconnectWait(50*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Await(t.Context(), js, stream.Config{Partitions: crashPartitions}, quiet); err != nil {
+		t.Fatal(err)
+	}
+	p := &pipelines{t: t, url: server.url}
+	var database *testbed.Database
+	var proxy *testbed.Proxy
+	if os.Getenv(testbed.DatabaseEnv) != "" {
+		database = testbed.StartDatabase(t)
+		proxy = testbed.StartProxy(t, database.Address)
+		p.args = []string{"--database", database.Through(proxy.Addr())}
+	}
+	defer p.stop()
+	p.start()
+	p.start()
+	published := make(chan error, 1)
+	go func() {
+		published <- oracle.Publish(t.Context(), js, crashPartitions, oracle.Traffic(random, 12000), 20*time.Millisecond)
+	}() // received below
+	faults := 0
+	for done := false; !done || faults < 9; faults++ {
+		select {
+		case err := <-published:
+			if err != nil {
+				t.Fatal(err)
+			}
+			done = true
+		case <-time.After(time.Duration(500+random.IntN(1000)) * time.Millisecond): // how long all is well
+		}
+		switch faults % 3 {
+		case 0:
+			server.kill()
+			time.Sleep(time.Duration(random.IntN(700)) * time.Millisecond) // how long it is away
+			server.start()
+		case 1:
+			if proxy != nil {
+				proxy.Cut()
+				time.AfterFunc(time.Duration(random.IntN(700))*time.Millisecond, proxy.Restore)
+			}
+		case 2:
+			p.crash(random.IntN(2))
+		}
+	}
+	got := checkPublished(t, js)
+	if database != nil {
+		checkStored(t, database, got)
+	}
+}
+
+// checkStored waits until all that is published is in the database, and
+// compares.
+func checkStored(t *testing.T, d *testbed.Database, got *oracle.Published) {
+	t.Helper()
+	indicators, err := indicator.NewSet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	isIndicator := map[string]bool{}
+	for _, definition := range indicators.Definitions() {
+		isIndicator[definition.Name] = true
+	}
+	want := map[string]string{}
+	for key, b := range got.Bars {
+		table := map[string]string{"60min": "ohlcv_60min", "daily": "ohlcv_daily"}[key.Timeframe]
+		if table == "" {
+			table = "ohlcv_" + key.Timeframe
+		}
+		at := b.Start.Format("2006-01-02 15:04:05")
+		if key.Timeframe == "daily" {
+			at = b.Start.Add(12 * time.Hour).Format("2006-01-02")
+		}
+		want[table+" "+key.Symbol+" "+at] = fmt.Sprintf("%s %s %s %s %d %d %d", b.Open, b.High, b.Low, b.Close, b.Volume.Int64(), b.TickCount, b.Revision)
+	}
+	for key, s := range got.Signals {
+		if s.Withdrawn {
+			continue
+		}
+		table := "intraday_patterns"
+		if isIndicator[key.Name] {
+			table = "intraday_indicators"
+		}
+		end := time.Unix(key.Start, 0).UTC().Add(time.Minute).Format("2006-01-02 15:04:05")
+		want[table+" "+key.Symbol+" "+key.Name+" "+end] = strconv.Itoa(int(s.Revision))
+	}
+	queries := map[string]string{
+		"intraday_patterns":   "select symbol || ' ' || pattern_type || ' ' || to_char(detected_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), revision::text from intraday_patterns",
+		"intraday_indicators": "select symbol || ' ' || indicator_type || ' ' || to_char(calculated_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), revision::text from intraday_indicators",
+		"ohlcv_daily":         "select symbol || ' ' || date::text, concat_ws(' ', open, high, low, close, volume, tick_count, revision) from ohlcv_daily",
+	}
+	for _, table := range []string{"ohlcv_1min", "ohlcv_5min", "ohlcv_15min", "ohlcv_60min"} {
+		queries[table] = "select symbol || ' ' || to_char(timestamp at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), concat_ws(' ', open, high, low, close, volume, tick_count, revision) from " + table
+	}
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		stored := map[string]string{}
+		for table, query := range queries {
+			rows, err := d.Pool.Query(t.Context(), query)
+			if err != nil {
+				continue
+			}
+			for rows.Next() {
+				var key, value string
+				if err := rows.Scan(&key, &value); err != nil {
+					t.Fatal(err)
+				}
+				if _, twice := stored[table+" "+key]; twice {
+					t.Errorf("%s %s is stored twice", table, key)
+				}
+				stored[table+" "+key] = value
+			}
+		}
+		differing := ""
+		for key, value := range want {
+			if stored[key] != value {
+				differing = fmt.Sprintf("%s is %q, want %q", key, stored[key], value)
+			}
+		}
+		for key := range stored {
+			if _, ok := want[key]; !ok {
+				differing = key + " should not be there"
+			}
+		}
+		if differing == "" {
+			t.Logf("%d rows are as published", len(stored))
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d rows stored, %d expected: %s", len(stored), len(want), differing)
+		}
+		time.Sleep(50 * time.Millisecond) // between two looks
+	}
+}

@@ -1,0 +1,129 @@
+package indicator
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+)
+
+var (
+	// ErrCorrupt is returned by [Set.Decode] for bytes that are no whole state
+	// of a known version. The state must then be rebuilt from the candles.
+	ErrCorrupt = errors.New("corrupt indicator state")
+	// ErrOtherSet is returned by [Set.Decode] for the sound state of another
+	// choice of indicators. It too must be rebuilt from the candles.
+	ErrOtherSet = errors.New("state of other indicators")
+)
+
+// stateVersion names the layout: version, members of the set, candles seen,
+// day, last close, what the indicators keep, the four rings from the oldest
+// value, and a CRC-32C of it all. A change of the catalogue needs a new one.
+const stateVersion = 1
+
+// maxSeen bounds the candles of a series: more than eight million years of
+// one a second.
+const maxSeen = 1 << 48
+
+// AppendBinary appends the state, bit for bit, to b: some 0.6 kB with all
+// indicators at prices of two decimals, 2.4 kB at most. The error is always nil.
+func (st *State) AppendBinary(b []byte) ([]byte, error) {
+	begin := len(b)
+	b = append(b, stateVersion)
+	b = binary.AppendUvarint(b, st.set.members)
+	b = binary.AppendUvarint(b, uint64(st.seen))
+	b = binary.AppendVarint(b, int64(st.day))
+	b = appendFloat(b, st.last)
+	for _, x := range st.cells[:st.set.memory] {
+		b = appendFloat(b, x)
+	}
+	for which := range seriesCount {
+		b = st.appendRing(b, which)
+	}
+	return binary.LittleEndian.AppendUint32(b, checksum(b[begin:])), nil
+}
+
+// Decode reads the state of this set at the start of b, and returns it with
+// the bytes that follow it. The error wraps [ErrCorrupt] or [ErrOtherSet].
+func (s *Set) Decode(b []byte) (st *State, rest []byte, err error) {
+	r := reader{left: b}
+	if v := r.byte(); v != stateVersion && !r.bad {
+		return nil, nil, fmt.Errorf("%w: version %d, not %d", ErrCorrupt, v, stateVersion)
+	}
+	if members := r.uvarint(); members != s.members && !r.bad {
+		return nil, nil, fmt.Errorf("%w: set %#x, not %#x", ErrOtherSet, members, s.members)
+	}
+	st = s.newState()
+	seen, day := r.uvarint(), r.varint()
+	if seen > maxSeen || day != int64(int32(day)) {
+		return nil, nil, fmt.Errorf("%w: candle %d of day %d", ErrCorrupt, seen, day)
+	}
+	st.seen, st.day, st.last = int64(seen), int32(day), r.float()
+	sound := within(st.last)
+	for i := range s.memory {
+		st.cells[i] = r.float()
+		sound = sound && finite(st.cells[i])
+	}
+	for which := range seriesCount {
+		sound = st.readRing(&r, which) && sound
+	}
+	body := b[:len(b)-len(r.left)]
+	sum := r.uint32()
+	switch {
+	case r.bad:
+		return nil, nil, fmt.Errorf("%w: no whole state in %d bytes", ErrCorrupt, len(b))
+	case sum != checksum(body):
+		return nil, nil, fmt.Errorf("%w: checksum differs", ErrCorrupt)
+	case !sound:
+		return nil, nil, fmt.Errorf("%w: a value is out of bounds", ErrCorrupt)
+	}
+	return st, r.left, nil
+}
+
+func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+
+func appendFloat(b []byte, x float64) []byte {
+	return binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+}
+
+// reader takes values from the front of left; once it cannot, it is bad and
+// yields zeros.
+type reader struct {
+	left []byte
+	bad  bool
+}
+
+func (r *reader) take(n int) []byte {
+	if r.bad || len(r.left) < n {
+		r.bad = true
+		return make([]byte, 8)[:n]
+	}
+	taken := r.left[:n]
+	r.left = r.left[n:]
+	return taken
+}
+
+func (r *reader) byte() byte     { return r.take(1)[0] }
+func (r *reader) uint32() uint32 { return binary.LittleEndian.Uint32(r.take(4)) }
+func (r *reader) float() float64 {
+	return math.Float64frombits(binary.LittleEndian.Uint64(r.take(8)))
+}
+
+func (r *reader) uvarint() uint64 {
+	x, n := binary.Uvarint(r.left)
+	if n <= 0 {
+		r.bad = true
+	}
+	r.take(max(n, 0))
+	return x
+}
+
+func (r *reader) varint() int64 {
+	x, n := binary.Varint(r.left)
+	if n <= 0 {
+		r.bad = true
+	}
+	r.take(max(n, 0))
+	return x
+}
