@@ -196,6 +196,7 @@ func TestEachKindArrivesAsAppV2ReadsIt(t *testing.T) {
 	for channel, name := range map[string]string{
 		c.Indicators: schema.StreamingIndicator, c.Patterns: schema.StreamingPattern, c.PatternsHigh: schema.StreamingPattern,
 		c.AlertsIndicator: schema.IndicatorAlert, c.Persistence: schema.Persistence, c.Errors: schema.Error,
+		c.PatternEvents: schema.PatternEvent,
 	} {
 		for _, payload := range b.on(channel) {
 			testbed.CheckEvent(t, name, []byte(payload))

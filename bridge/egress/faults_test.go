@@ -147,6 +147,14 @@ func (b *bed) arrived(last int) {
 	})
 }
 
+// confirmed waits until e has heard from Redis that n indicators are out.
+func (b *bed) confirmed(e *egress.Egress, n int64) {
+	b.Helper()
+	testbed.Eventually(b, 10*time.Second, "redis confirms", func(context.Context) bool {
+		return e.Report().Channels[b.redis.Channels.Indicators].Published == n
+	})
+}
+
 func (b *bed) count(channel string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -208,7 +216,7 @@ func TestAHeldUpWriteIsRefusedOnceAnotherLeads(t *testing.T) {
 	first, _ := b.startOn(egress.Config{Instance: "one"}, client, nc)
 	b.active(first)
 	b.indicator("A", 0, 0)
-	b.arrived(0)
+	b.confirmed(first, 1)
 
 	redisProxy.Stall()
 	b.indicator("HELD", 1, 0)
@@ -312,7 +320,7 @@ func TestALostAnswerOfRedisSendsNothingTwice(t *testing.T) {
 	e, _ := b.start(egress.Config{Instance: "one"}, client)
 	b.active(e)
 	b.indicator("A", 0, 0)
-	b.arrived(0)
+	b.confirmed(e, 1)
 	wire.Mute()
 	b.indicator("A", 1, 0)
 	b.arrived(1)
@@ -336,7 +344,7 @@ func TestAStopDoesNotWaitForRedis(t *testing.T) {
 	first, stop := b.start(egress.Config{Instance: "one"}, client)
 	b.active(first)
 	b.indicator("A", 0, 0)
-	b.arrived(0)
+	b.confirmed(first, 1)
 	proxy.Cut()
 	b.indicator("A", 1, 0)
 	testbed.Eventually(t, 10*time.Second, "it tries in vain", func(context.Context) bool { return first.Report().Failures > 0 })
@@ -393,6 +401,27 @@ func TestAnEmptiedRedisIsClaimedAgain(t *testing.T) {
 	b.start(egress.Config{Instance: "two"}, b.redis.Client())
 	b.arrived(2)
 	if again := b.inOrder(3); again > 0 {
+		t.Errorf("sent again: %v", b.values())
+	}
+}
+
+// A stream that is made anew begins at 1 again, and all of it goes out.
+func TestAStreamMadeAnewIsSentFromItsBeginning(t *testing.T) {
+	b := newBed(t)
+	e, _ := b.start(egress.Config{Instance: "one"}, b.redis.Client())
+	b.active(e)
+	for i := range 3 {
+		b.indicator("A", float64(i), 0)
+	}
+	b.arrived(2)
+	if err := b.js.DeleteStream(t.Context(), stream.Signals); err != nil {
+		t.Fatal(err)
+	}
+	b.ensure()
+	b.indicator("A", 3, 0)
+	b.indicator("A", 4, 0)
+	b.arrived(4)
+	if again := b.inOrder(5); again > 0 {
 		t.Errorf("sent again: %v", b.values())
 	}
 }
