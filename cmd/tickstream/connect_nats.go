@@ -28,6 +28,20 @@ type natsConfig struct {
 	InboxPrefix string
 	// TLS files; giving one turns TLS on.
 	TLS tlsFiles
+	// Target is set for the flags of [natsTargetFlags], which errors name.
+	Target bool
+}
+
+// setting names a flag and its variable: "" is the URL, "-creds" the credentials.
+func (c natsConfig) setting(suffix string) string {
+	variable := strings.ToUpper(strings.ReplaceAll(suffix, "-", "_"))
+	switch {
+	case c.Target:
+		return "--to-nats" + suffix + " (TICKSTREAM_REPLAY_TO_NATS" + variable + ")"
+	case suffix == "":
+		return "--nats (NATS_URL)"
+	}
+	return "--nats" + suffix + " (TICKSTREAM_NATS" + variable + ")"
 }
 
 // natsFlags are the flags of a command that speaks NATS, with fallback as the
@@ -93,7 +107,7 @@ func connectNATS(cfg natsConfig, name string, log *slog.Logger, opts ...nats.Opt
 	)
 	nc, err := nats.Connect(cfg.URL, append(own, opts...)...)
 	if err != nil {
-		return nil, usageErrorf("connect to NATS at %s: %w; check --nats (NATS_URL)", redact(cfg.URL), err)
+		return nil, usageErrorf("connect to NATS at %s: %w; check %s", redact(cfg.URL), err, cfg.setting(""))
 	}
 	if !nc.IsConnected() {
 		log.Warn("NATS is not there yet, trying on", "url", redact(cfg.URL))
@@ -110,7 +124,7 @@ func dialNATS(cfg natsConfig, name string, opts ...nats.Option) (*nats.Conn, err
 	}
 	nc, err := nats.Connect(cfg.URL, append(own, opts...)...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w; start it, or point --nats (NATS_URL) at it", redact(cfg.URL), err)
+		return nil, fmt.Errorf("connect to NATS at %s: %w; start it, or point %s at it", redact(cfg.URL), err, cfg.setting(""))
 	}
 	return nc, nil
 }
@@ -120,7 +134,7 @@ func dialNATS(cfg natsConfig, name string, opts ...nats.Option) (*nats.Conn, err
 func (c natsConfig) options(name string) ([]nats.Option, error) {
 	user, err := natsUser(c.URL)
 	if err != nil {
-		return nil, usageErrorf("--nats (NATS_URL) %s: %w", redact(c.URL), err)
+		return nil, usageErrorf("%s %s: %w", c.setting(""), redact(c.URL), err)
 	}
 	opts := []nats.Option{
 		nats.Name("tickstream-" + name),
@@ -141,21 +155,21 @@ func (c natsConfig) options(name string) ([]nats.Option, error) {
 	if c.Creds != "" {
 		// The client reads it at each connect and would only ever retry.
 		if _, err := os.Stat(c.Creds); err != nil {
-			return nil, usageErrorf("--nats-creds (TICKSTREAM_NATS_CREDS): %w", err)
+			return nil, usageErrorf("%s: %w", c.setting("-creds"), err)
 		}
 		opts = append(opts, nats.UserCredentials(c.Creds))
 	}
 	if c.NKey != "" {
 		opt, err := nats.NkeyOptionFromSeed(c.NKey)
 		if err != nil {
-			return nil, usageErrorf("--nats-nkey (TICKSTREAM_NATS_NKEY): %w", err)
+			return nil, usageErrorf("%s: %w", c.setting("-nkey"), err)
 		}
 		opts = append(opts, opt)
 	}
 	if !c.TLS.empty() {
 		cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 		if err := c.TLS.apply(cfg); err != nil {
-			return nil, usageErrorf("--nats-ca, --nats-cert, --nats-key (TICKSTREAM_NATS_CA, …_CERT, …_KEY): %w", err)
+			return nil, usageErrorf("%s, %s, %s: %w", c.setting("-ca"), c.setting("-cert"), c.setting("-key"), err)
 		}
 		opts = append(opts, nats.Secure(cfg))
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/redis/go-redis/v9"
 	"github.com/tickstock/tickstream/cmd/tickstream/bus"
@@ -17,21 +18,39 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
-// replayTarget is where a replay goes: a Redis channel, a subject, or standard
-// output where both are empty.
+// replayTarget is where a replay goes: a Redis channel, a subject, another
+// system's TICKS, or standard output where all are empty.
 type replayTarget struct {
 	channel string
 	client  redis.UniversalClient // of the channel
 	subject replay.PublisherConfig
+	nats    *nats.Conn // of the other system
 }
 
 // replayTargetOf reads the flags and refuses what can be refused without asking
 // a server. The caller closes.
 func replayTargetOf(cmd *cli.Command) (replayTarget, error) {
 	t := replayTarget{channel: cmd.String("to-redis"), subject: replay.PublisherConfig{Subject: cmd.String("to-subject")}}
+	given := 0
+	for _, where := range []string{t.channel, t.subject.Subject, cmd.String("to-nats")} {
+		if where != "" {
+			given++
+		}
+	}
 	switch {
-	case t.channel != "" && t.subject.Subject != "":
-		return t, usageErrorf("--to-redis and --to-subject exclude each other: give one")
+	case given > 1:
+		return t, usageErrorf("--to-redis, --to-subject and --to-nats exclude each other: give one")
+	case cmd.IsSet("to-nats") && cmd.String("to-nats") == "":
+		return t, flagErrorf(cmd, "to-nats", "is empty: give a URL, or leave it out for standard output")
+	case cmd.String("to-nats") != "":
+		err := stream.Config{Partitions: cmd.Int("to-partitions"), Replicas: cmd.Int("to-replicas")}.Validate()
+		if err != nil {
+			return t, usageErrorf("--to-partitions, --to-replicas: %w", err)
+		}
+		t.nats, err = dialNATS(natsTargetOf(cmd), "replay")
+		return t, err
+	case cmd.Bool("append"):
+		return t, flagErrorf(cmd, "append", "is for a copy to another system: give --to-nats, or leave it out")
 	case cmd.IsSet("to-redis") && t.channel == "":
 		return t, flagErrorf(cmd, "to-redis", "is empty: give a channel, or leave it out for standard output")
 	case cmd.IsSet("to-subject") && t.subject.Subject == "":
@@ -50,6 +69,9 @@ func replayTargetOf(cmd *cli.Command) (replayTarget, error) {
 }
 
 func (t replayTarget) close() {
+	if t.nats != nil {
+		t.nats.Close()
+	}
 	if t.client != nil {
 		_ = t.client.Close() // nothing is left to send
 	}
@@ -66,6 +88,8 @@ func (t replayTarget) open(ctx context.Context, cmd *cli.Command, js jetstream.J
 			return nil, err
 		}
 		return &redisSink{client: t.client, channel: t.channel}, nil
+	case t.nats != nil:
+		return t.copier(ctx, cmd, js)
 	case t.subject.Subject != "":
 		publisher, err := replay.NewPublisher(ctx, js.Conn(), t.subject)
 		if err != nil {

@@ -98,7 +98,7 @@ func TestUsageErrorsNameTheMend(t *testing.T) {
 		{"replay --to-seq 0", "--from-seq and --to-seq begin with 1"},
 		{"replay --symbol=", "--symbol (TICKSTREAM_REPLAY_SYMBOL) is empty: leave it out"},
 		{"replay --to-redis=", "--to-redis (TICKSTREAM_REPLAY_TO_REDIS) is empty"},
-		{"replay --to-redis a --to-subject b", "--to-redis and --to-subject exclude each other"},
+		{"replay --to-redis a --to-subject b", "--to-redis, --to-subject and --to-nats exclude each other"},
 		{"replay --to-subject a..b", `--to-subject (TICKSTREAM_REPLAY_TO_SUBJECT) is "a..b"`},
 		{"--log-level loud version", `--log-level (TICKSTREAM_LOG_LEVEL) cannot be "loud": give debug, info, warn or error`},
 		{"--log-format xml version", `--log-format (TICKSTREAM_LOG_FORMAT) cannot be "xml": give text or json`},

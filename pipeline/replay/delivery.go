@@ -109,6 +109,9 @@ func (r *Replay) consumerConfig() jetstream.ConsumerConfig {
 	for _, symbol := range r.cfg.Symbols {
 		cfg.FilterSubjects = append(cfg.FilterSubjects, stream.TickFilter(symbol))
 	}
+	if len(r.cfg.Symbols) > 0 && r.cfg.ClockMarks {
+		cfg.FilterSubjects = append(cfg.FilterSubjects, stream.AllClockMarks)
+	}
 	return cfg
 }
 

@@ -25,8 +25,8 @@ const (
 
 // ErrEmpty is returned by [Config.Validate] for a range that ends before it
 // begins, and by [Replay.Run] for one in which TICKS holds no tick (of the
-// symbols that were asked for), whatever the reason. It is not returned when a
-// tick was written.
+// symbols that were asked for), whatever the reason. It is not returned when
+// something was written.
 var ErrEmpty = errors.New("no tick in that range")
 
 // Config of a [Replay]. The zero value is every tick that TICKS holds, as fast
@@ -43,6 +43,9 @@ type Config struct {
 	// Speed divides the time between ticks: 1 is as it was, 10 ten times as
 	// fast. Defaults to 0, which waits for nothing.
 	Speed float64
+	// ClockMarks hands on clock marks too, of all partitions, in their places
+	// among the ticks. A range that holds one is not empty.
+	ClockMarks bool
 }
 
 // Validate says which setting is unusable and what to give instead.
@@ -69,17 +72,19 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Message is one stored tick.
+// Message is one stored tick, or one clock mark.
 type Message struct {
-	Sequence uint64
-	Symbol   string
-	StoredAt time.Time
-	Payload  []byte // the bytes as they came; not to be changed
+	Sequence  uint64
+	Mark      bool // a clock mark, which has no symbol
+	Partition int
+	Symbol    string
+	StoredAt  time.Time
+	Payload   []byte // the bytes as they came; not to be changed
 }
 
-// Sink takes the ticks of a replay, called by one goroutine.
+// Sink takes the messages of a replay, called by one goroutine.
 type Sink interface {
-	// Write takes the next tick; it may keep it until Flush.
+	// Write takes the next message; it may keep it until Flush.
 	Write(ctx context.Context, m Message) error
 	// Flush returns nil once everything written has been delivered.
 	Flush(ctx context.Context) error
@@ -94,8 +99,8 @@ type Progress struct {
 	// Next is the sequence to go on with after an interruption: every tick
 	// before it has been delivered. 0 while nothing has been read.
 	Next uint64
-	// Ticks and Bytes were written to the sink.
-	Ticks, Bytes int64
+	// Ticks, Marks and their Bytes were written to the sink.
+	Ticks, Marks, Bytes int64
 	// Done is true once the whole range has been delivered.
 	Done bool
 }
@@ -157,7 +162,7 @@ func (r *Replay) Run(ctx context.Context) error {
 	}
 	r.run.Done, r.run.Position, r.run.Next = true, r.run.Last, r.run.Last+1
 	r.publish()
-	if r.run.Ticks == 0 {
+	if r.run.Ticks+r.run.Marks == 0 {
 		return r.empty
 	}
 	return nil
@@ -205,17 +210,13 @@ func (r *Replay) handle(ctx context.Context, msg jetstream.Msg, meta *jetstream.
 		r.began = true
 		r.run.First, r.run.Position, r.run.Next = seq, seq-1, seq
 	}
-	stored, ok := stream.ParseStoredTick(msg.Subject())
-	if !ok { // a clock mark
+	m, ok := r.message(msg, meta)
+	if !ok {
 		r.run.Position = seq
 		return nil
 	}
 	if r.cfg.Speed > 0 {
-		at, ok := r.clock.EventTime(msg.Data(), meta.Timestamp)
-		if !ok {
-			at = meta.Timestamp // stored by somebody else
-		}
-		if d := r.pacer.Delay(at); d >= shortestPause {
+		if d := r.pacer.Delay(r.due(m)); d >= shortestPause {
 			if err := r.flush(ctx); err != nil {
 				return err
 			}
@@ -224,17 +225,46 @@ func (r *Replay) handle(ctx context.Context, msg jetstream.Msg, meta *jetstream.
 			}
 		}
 	}
-	m := Message{Sequence: seq, Symbol: stored.Symbol, StoredAt: meta.Timestamp, Payload: msg.Data()}
 	if err := r.sink.Write(ctx, m); err != nil {
-		return fmt.Errorf("write tick %d: %w", seq, err)
+		return fmt.Errorf("write message %d: %w", seq, err)
 	}
 	r.run.Position = seq
-	r.run.Ticks++
+	if m.Mark {
+		r.run.Marks++
+	} else {
+		r.run.Ticks++
+	}
 	r.run.Bytes += int64(len(m.Payload))
 	if r.unflushed++; r.unflushed >= flushEvery {
 		return r.flush(ctx)
 	}
 	return nil
+}
+
+// message is false for what is not to be handed on.
+func (r *Replay) message(msg jetstream.Msg, meta *jetstream.MsgMetadata) (Message, bool) {
+	m := Message{Sequence: meta.Sequence.Stream, StoredAt: meta.Timestamp, Payload: msg.Data()}
+	if stored, ok := stream.ParseStoredTick(msg.Subject()); ok {
+		m.Partition, m.Symbol = stored.Partition, stored.Symbol
+		return m, true
+	}
+	var ok bool
+	m.Partition, ok = stream.ParseClockMark(msg.Subject())
+	m.Mark = true
+	return m, ok && r.cfg.ClockMarks
+}
+
+// due is the event time at which m is paced; of what somebody else stored, when
+// that was.
+func (r *Replay) due(m Message) time.Time {
+	if m.Mark {
+		if at, ok := markTime(m.Payload); ok {
+			return at
+		}
+	} else if at, ok := r.clock.EventTime(m.Payload, m.StoredAt); ok {
+		return at
+	}
+	return m.StoredAt
 }
 
 // flush delivers what is written and says so in the progress.

@@ -96,9 +96,9 @@ func ParseStoredTick(subject string) (StoredTick, bool) {
 // ClockSubject is where the clock marks of a partition are published.
 func ClockSubject(partition int) string { return ClockPrefix + strconv.Itoa(partition) + clockSuffix }
 
-// ParseClock reads the partition from the subject of a clock mark; ok is false
-// for any other subject.
-func ParseClock(subject string) (partition int, ok bool) {
+// ParseClockMark reads the partition of a clock mark's subject; ok is false for
+// any other subject.
+func ParseClockMark(subject string) (partition int, ok bool) {
 	rest, isClock := strings.CutPrefix(subject, ClockPrefix)
 	number, isMark := strings.CutSuffix(rest, clockSuffix)
 	partition, err := strconv.Atoi(number)

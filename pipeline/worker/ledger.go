@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
 // ledgerKey names one bar, or one signal on it.
@@ -153,6 +154,25 @@ func (l *ledger) differences(from time.Time, keptBars, keptSignals time.Time) []
 			strings.Compare(a.key.timeframe, b.key.timeframe), strings.Compare(a.key.kind, b.key.kind), strings.Compare(a.key.name, b.key.name))
 	})
 	return found
+}
+
+// renumber gives results that are not published yet the revisions that follow
+// what is: the streams may go further than the state that was begun from knows.
+func (l *ledger) renumber(pending []result) {
+	for i := range pending {
+		r := &pending[i]
+		key, _, withdrawn, ok := keyOf(r.data)
+		if !ok {
+			continue
+		}
+		e := l.entry(key)
+		if e.published {
+			e.revision++
+		}
+		e.published = true
+		r.data = withState(r.data, e.revision, withdrawn)
+		r.id = resultID(key.kind, stream.PatternToken(key.name), key.symbol, key.timeframe, event.Seconds(key.start), e.revision)
+	}
 }
 
 // withState is a message under another revision.

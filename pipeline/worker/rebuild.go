@@ -65,7 +65,10 @@ func (t *tenure) publishedUpTo() uint64 {
 func (t *tenure) remake(ctx context.Context, from time.Time, info *jetstream.StreamInfo) (*rebuilt, error) {
 	compared := newLedger()
 	t.results.ledger = compared
-	defer func() { t.results.ledger = nil }()
+	// Nothing is handed to the publishers before it is known what is there.
+	handOn := t.results.barsDone
+	t.results.barsDone = func() {}
+	defer func() { t.results.ledger, t.results.barsDone = nil, handOn }()
 	from, err := t.stateBefore(ctx, from, info)
 	if err != nil {
 		return nil, err
@@ -95,6 +98,9 @@ func (t *tenure) remake(ctx context.Context, from time.Time, info *jetstream.Str
 	}
 	if err := t.results.signals.revise(ctx, signals); err != nil {
 		return nil, err
+	}
+	for _, o := range []*outbox{t.results.bars, t.results.signals} {
+		compared.renumber(o.pending)
 	}
 	t.aggregator.Revise(compared.revisions())
 	return done, nil

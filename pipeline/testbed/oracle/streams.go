@@ -134,7 +134,7 @@ func ReadTicks(ctx context.Context, js jetstream.JetStream, count int) ([][]Mess
 			partitions[stored.Partition] = append(partitions[stored.Partition], Message{Sequence: seq, Tick: &clone})
 			return nil
 		}
-		p, ok := stream.ParseClock(msg.Subject())
+		p, ok := stream.ParseClockMark(msg.Subject())
 		if !ok {
 			return fmt.Errorf("message %d is on %s", seq, msg.Subject())
 		}
