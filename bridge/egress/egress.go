@@ -21,20 +21,25 @@ const LeaseKey = presence.RoleBridge + ".egress"
 // Egress sends results to Redis for as long as it holds the lease.
 type Egress struct {
 	cfg   Config
-	redis redis.UniversalClient
 	nats  *nats.Conn
 	js    jetstream.JetStream
 	log   *slog.Logger
 	lease *lease.Lease
+	fence *fence
 	meter meter
 }
 
-// New makes an egress from the streams behind nc to redis.
-func New(cfg Config, redis redis.UniversalClient, nc *nats.Conn, js jetstream.JetStream, log *slog.Logger) (*Egress, error) {
+// New makes an egress from the streams behind nc to the Redis behind client.
+// js must be of nc.
+func New(cfg Config, client redis.UniversalClient, nc *nats.Conn, js jetstream.JetStream, log *slog.Logger) (*Egress, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("egress settings: %w", err)
 	}
-	e := &Egress{cfg: cfg.withDefaults(), redis: redis, nats: nc, js: js, log: log, meter: newMeter()}
+	e := &Egress{
+		cfg: cfg.withDefaults(), nats: nc, js: js, log: log,
+		fence: newFence(client, js, cfg.Channels, cfg.Instance),
+		meter: meter{channels: map[string]presence.Channel{}},
+	}
 	var err error
 	e.lease, err = lease.New(lease.Config{Key: LeaseKey, Holder: cfg.Instance, TTL: stream.LeaseTTL},
 		func(ctx context.Context) (jetstream.KeyValue, error) { return js.KeyValue(ctx, stream.LeasesBucket) }, log)
@@ -56,28 +61,14 @@ func (e *Egress) lead(ctx context.Context) error {
 	e.meter.active.Store(true)
 	defer e.meter.active.Store(false)
 	e.log.Info("sending results to redis", "channels", e.cfg.Channels.Indicators)
-	group := errgroup.Group{}
-	for _, f := range e.flows() {
-		group.Go(func() error { // ends with ctx
-			failing := false
-			for ctx.Err() == nil {
-				err := f.run(ctx, func() { failing = false })
-				if ctx.Err() != nil {
-					break
-				}
-				if !failing {
-					e.log.Warn("results are not sent, trying again", "consumer", f.durable, "err", err)
-				}
-				failing = true
-				pause(ctx, 500*time.Millisecond)
-			}
-			return nil
-		})
+	e.fence.forget()
+	flows := e.flows()
+	var group errgroup.Group // all end with ctx
+	for _, f := range flows {
+		group.Go(func() error { f.carry(ctx); return nil })
 	}
-	group.Go(func() error { // ends with ctx
-		e.confirmations(ctx)
-		return nil
-	})
+	group.Go(func() error { e.confirmations(ctx); return nil })
+	group.Go(func() error { e.measure(ctx, flows); return nil })
 	return group.Wait() //nolint:wrapcheck // there is none
 }
 

@@ -30,15 +30,21 @@ type bed struct {
 	js     jetstream.JetStream
 	mu     sync.Mutex
 	events map[string][]string // by channel
+	order  []string            // the channels of all events
 }
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
+	b := newBareBed(t)
+	b.ensure()
+	return b
+}
+
+// newBareBed is newBed without the streams.
+func newBareBed(t *testing.T) *bed {
+	t.Helper()
 	b := &bed{T: t, nats: testbed.StartNATS(t), redis: testbed.StartRedis(t), events: map[string][]string{}}
 	b.js = b.nats.JetStream()
-	if _, err := stream.Ensure(t.Context(), b.js, stream.Config{}, quiet); err != nil {
-		t.Fatal(err)
-	}
 	c := b.redis.Channels
 	appV2 := b.redis.Client().Subscribe(t.Context(), c.Patterns, c.PatternsHigh, c.PatternEvents, c.Indicators, c.AlertsIndicator, c.Persistence, c.Errors)
 	t.Cleanup(func() { _ = appV2.Close() })
@@ -51,10 +57,18 @@ func newBed(t *testing.T) *bed {
 		for msg := range appV2.Channel(redis.WithChannelSize(100000)) {
 			b.mu.Lock()
 			b.events[msg.Channel] = append(b.events[msg.Channel], msg.Payload)
+			b.order = append(b.order, msg.Channel)
 			b.mu.Unlock()
 		}
 	}()
 	return b
+}
+
+func (b *bed) ensure() {
+	b.Helper()
+	if _, err := stream.Ensure(b.Context(), b.js, stream.Config{}, quiet); err != nil {
+		b.Fatal(err)
+	}
 }
 
 func (b *bed) on(channel string) []string {
@@ -64,10 +78,17 @@ func (b *bed) on(channel string) []string {
 }
 
 // start runs an egress and returns it with what stops it.
-func (b *bed) start(cfg egress.Config, client redis.UniversalClient, opts ...nats.Option) (*egress.Egress, func()) {
+func (b *bed) start(cfg egress.Config, client redis.UniversalClient) (*egress.Egress, func()) {
 	b.Helper()
-	cfg.Channels = b.redis.Channels
-	nc := b.nats.Connect(opts...)
+	return b.startOn(cfg, client, b.nats.Connect())
+}
+
+// startOn is start on a connection to NATS of the test's own.
+func (b *bed) startOn(cfg egress.Config, client redis.UniversalClient, nc *nats.Conn) (*egress.Egress, func()) {
+	b.Helper()
+	if cfg.Channels == (event.Channels{}) {
+		cfg.Channels = b.redis.Channels
+	}
 	js, err := jetstream.New(nc)
 	if err != nil {
 		b.Fatal(err)
@@ -119,8 +140,14 @@ func (b *bed) publish(kind, name, symbol string, value any) {
 
 func (b *bed) indicator(symbol string, value float64, age time.Duration) {
 	b.Helper()
-	i := event.Indicator{Type: "indicator", Indicator: "RSI", BarKey: key(symbol, age), Value: value, Values: map[string]float64{"value": value}, Parameters: map[string]any{"period": 14}, SessionID: "s"}
-	b.publish(event.KindIndicator, "RSI", symbol, i)
+	b.publish(event.KindIndicator, "RSI", symbol, rsi(symbol, value, age))
+}
+
+func rsi(symbol string, value float64, age time.Duration) event.Indicator {
+	return event.Indicator{
+		Type: "indicator", Indicator: "RSI", BarKey: key(symbol, age), Value: value,
+		Values: map[string]float64{"value": value}, Parameters: map[string]any{"period": 14}, SessionID: "s",
+	}
 }
 
 func (b *bed) pattern(name string, confidence float64, withdrawn bool) {
@@ -169,6 +196,7 @@ func TestEachKindArrivesAsAppV2ReadsIt(t *testing.T) {
 	for channel, name := range map[string]string{
 		c.Indicators: schema.StreamingIndicator, c.Patterns: schema.StreamingPattern, c.PatternsHigh: schema.StreamingPattern,
 		c.AlertsIndicator: schema.IndicatorAlert, c.Persistence: schema.Persistence, c.Errors: schema.Error,
+		c.PatternEvents: schema.PatternEvent,
 	} {
 		for _, payload := range b.on(channel) {
 			testbed.CheckEvent(t, name, []byte(payload))

@@ -2,73 +2,82 @@ package egress
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
 // errorLimiter makes error events of rejects: at most one a reason and interval,
-// which tells how many it stands for. It belongs to one goroutine.
+// which tells how many it stands for. It belongs to one goroutine. A process
+// that is killed takes the counts of the last interval with it; the rejects
+// themselves stay in their stream.
 type errorLimiter struct {
-	channel  string
-	interval time.Duration
-	reasons  map[string]*faults
+	egress  *Egress
+	reasons map[string]*faults
 }
 
-// faults of one reason that were not told yet.
+// faults of one reason that were not told yet, and the last of them.
 type faults struct {
 	told   time.Time
 	count  int
 	detail string
 	from   string
+	at     time.Time
 	id     string
 }
 
-func newErrorLimiter(channel string, interval time.Duration) *errorLimiter {
-	return &errorLimiter{channel: channel, interval: interval, reasons: map[string]*faults{}}
+func newErrorLimiter(e *Egress) *errorLimiter {
+	return &errorLimiter{egress: e, reasons: map[string]*faults{}}
 }
 
 // take notes a reject; due tells of it.
-func (l *errorLimiter) take(msg jetstream.Msg) ([]publication, error) {
-	meta, err := msg.Metadata()
-	if err != nil {
-		return nil, fmt.Errorf("read reject: %w", err)
+func (l *errorLimiter) take(_ *outbox, msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	if !l.egress.fresh(meta.Timestamp) {
+		return nil
 	}
-	reason := cmp.Or(msg.Headers().Get(event.HeaderRejectReason), msg.Subject())
+	headers := msg.Headers()
+	reason := cmp.Or(headers.Get(event.HeaderRejectReason), strings.TrimPrefix(msg.Subject(), strings.TrimSuffix(stream.AllRejects, "*")))
 	f := l.reasons[reason]
 	if f == nil {
 		f = &faults{}
 		l.reasons[reason] = f
 	}
 	f.count++
-	f.detail, f.from = msg.Headers().Get(event.HeaderRejectDetail), msg.Headers().Get(event.HeaderRejectSource)
+	f.detail, f.from, f.at = headers.Get(event.HeaderRejectDetail), headers.Get(event.HeaderRejectSource), meta.Timestamp
+	// The time tells a stream that was made anew from the one before.
 	f.id = fmt.Sprintf("reject %d %d", meta.Timestamp.UnixNano(), meta.Sequence.Stream)
-	return nil, nil
+	return nil
 }
 
-// due are the errors to be told of now, by reason.
-func (l *errorLimiter) due(now time.Time) []publication {
+// due tells of what may be told now, and with last of all, by reason.
+func (l *errorLimiter) due(out *outbox, now time.Time, last bool) {
 	var reasons []string
 	for reason, f := range l.reasons {
-		if f.count > 0 && now.Sub(f.told) >= l.interval {
+		switch quiet := now.Sub(f.told) >= l.egress.cfg.ErrorInterval; {
+		case f.count > 0 && (quiet || last):
 			reasons = append(reasons, reason)
+		case f.count == 0 && quiet:
+			delete(l.reasons, reason) // reasons are any word that somebody publishes
 		}
 	}
 	slices.Sort(reasons)
-	var out []publication
 	for _, reason := range reasons {
 		f := l.reasons[reason]
-		message := fmt.Sprintf("%d refused as %s, the last from %s: %s", f.count, reason, cmp.Or(f.from, "an unknown source"), f.detail)
-		if payload, err := json.Marshal(event.NewError(f.id, event.SeverityWarning, componentOf(reason), message, now)); err == nil { // it always marshals
-			out = append(out, publication{l.channel, payload})
+		message := fmt.Sprintf("%d refused as %s, the last from %s", f.count, reason, cmp.Or(f.from, "an unknown source"))
+		if f.detail != "" {
+			message += ": " + f.detail
+		}
+		e := event.NewError(f.id, event.SeverityWarning, componentOf(reason), message, f.at)
+		if _, err := out.marshal(l.egress.cfg.Channels.Errors, e); err != nil {
+			l.egress.log.Warn("an error event cannot be encoded", "err", err)
 		}
 		f.told, f.count = now, 0
 	}
-	return out
 }
 
 // componentOf is who refuses for a reason.

@@ -7,112 +7,100 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
 const (
 	batchSize  = 256 // messages a round trip
 	apiTimeout = 5 * time.Second
+	// setupTimeout bounds the wait for answers that a break of the connection
+	// may have taken with it.
+	setupTimeout = 2 * time.Second
 	// linger is how long a flow waits for a message before it looks whether it
 	// has something of its own to send.
 	linger = 250 * time.Millisecond
 )
 
-// publication is one message to Redis.
-type publication struct {
-	channel string
-	payload []byte
-}
+// errBroken is returned where messages of the consumer were lost on their way:
+// it must be read anew.
+var errBroken = errors.New("messages were lost on the way from NATS")
 
-// flow carries one kind of result.
+// flow carries one kind of result for one tenure.
 type flow struct {
 	egress  *Egress
 	durable string
 	stream  string
 	filter  string
-	// encode is what is sent of a message; none where it is not for AppV2.
-	encode func(msg jetstream.Msg) ([]publication, error)
-	// due is what is sent beside messages, at least every linger; may be nil.
-	due func(now time.Time) []publication
+	// encode puts what is sent of a message; nothing where it is not for AppV2.
+	encode func(out *outbox, msg jetstream.Msg, meta *jetstream.MsgMetadata) error
+	// due puts what is sent beside messages, at least every linger, and with
+	// last what is left at the end; may be nil.
+	due func(out *outbox, now time.Time, last bool)
+
+	place place // next is 0 until the tenure knows
+	out   outbox
 }
 
-// run carries until ctx ends, or returns the error that ended it. began is
-// called once it carries.
+// carry runs until the tenure ends, however often what it reads from breaks.
+func (f *flow) carry(ctx context.Context) {
+	failing := false
+	for ctx.Err() == nil {
+		err := f.run(ctx, func() { failing = false })
+		if ctx.Err() != nil || errors.Is(err, errBroken) {
+			continue
+		}
+		if !failing {
+			f.egress.log.Warn("results are not sent, trying again", "consumer", f.durable, "err", err)
+		}
+		failing = true
+		pause(ctx, 500*time.Millisecond)
+	}
+	if f.due != nil {
+		f.out.reset()
+		f.due(&f.out, time.Now(), true)
+		if err := f.egress.send(ctx, f.out.list, place{}); err != nil {
+			f.egress.log.Debug("the last events were not sent", "consumer", f.durable, "err", err)
+		}
+	}
+}
+
+// run reads and sends until ctx ends, or returns the error that ended it. began
+// is called once it does.
 func (f *flow) run(ctx context.Context, began func()) error {
-	setup, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
-	consumer, err := stream.TakeOver(setup, f.egress.js, f.stream, jetstream.ConsumerConfig{
-		Durable:       f.durable,
-		Description:   "sends to AppV2's Redis channels",
-		FilterSubject: f.filter,
-		AckPolicy:     jetstream.AckAllPolicy,
-		AckWait:       time.Minute,
-		MaxAckPending: 8 * batchSize,
-	}, false)
+	reader, err := f.open(ctx)
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(2 * batchSize))
-	if err != nil {
-		return fmt.Errorf("consume %s: %w", f.stream, err)
-	}
-	defer messages.Stop()
+	defer reader.close()
 	began()
 	for {
-		batch, err := f.collect(ctx, messages)
+		batch, err := reader.collect(ctx)
 		if err != nil {
 			return err
 		}
-		var out []publication
-		for _, msg := range batch {
-			publications, err := f.encode(msg)
-			if err != nil {
+		f.out.reset()
+		for _, m := range batch {
+			if err := f.encode(&f.out, m.msg, m.meta); err != nil {
 				f.egress.meter.malformed.Add(1)
-				f.egress.log.Debug("a result cannot be read", "subject", msg.Subject(), "err", err)
+				f.egress.log.Debug("a result cannot be read", "subject", m.msg.Subject(), "seq", m.meta.Sequence.Stream, "err", err)
 			}
-			out = append(out, publications...)
 		}
 		if f.due != nil {
-			out = append(out, f.due(time.Now())...)
+			f.due(&f.out, time.Now(), false)
 		}
-		// What was read is finished, though ctx may have ended.
-		if err := f.egress.send(ctx, out); err != nil {
+		if len(batch) == 0 {
+			if err := f.egress.send(ctx, f.out.list, place{}); err != nil {
+				return err
+			}
+			continue
+		}
+		last := batch[len(batch)-1]
+		reaches := place{kind: f.durable, created: f.place.created, next: last.meta.Sequence.Stream + 1}
+		if err := f.egress.send(ctx, f.out.list, reaches); err != nil {
 			return err
 		}
-		if len(batch) > 0 {
-			if err := batch[len(batch)-1].Ack(); err != nil {
-				return fmt.Errorf("ack results: %w", err)
-			}
+		f.place = reaches
+		if err := last.msg.Ack(); err != nil {
+			return fmt.Errorf("ack results: %w: %w", errBroken, err)
 		}
 	}
-}
-
-// collect waits for one message, at most for a while, and takes those that are
-// there behind it.
-func (f *flow) collect(ctx context.Context, messages jetstream.MessagesContext) ([]jetstream.Msg, error) {
-	wait, cancel := context.WithTimeout(ctx, linger)
-	defer cancel()
-	var batch []jetstream.Msg
-	for len(batch) < batchSize {
-		msg, err := messages.Next(jetstream.NextContext(wait))
-		switch {
-		case err == nil:
-		case ctx.Err() != nil:
-			return nil, fmt.Errorf("consume %s: %w", f.stream, ctx.Err())
-		case errors.Is(err, context.DeadlineExceeded):
-			return batch, nil
-		default:
-			return nil, fmt.Errorf("consume %s: %w", f.stream, err)
-		}
-		batch = append(batch, msg)
-		meta, err := msg.Metadata()
-		if err != nil {
-			return nil, fmt.Errorf("consume %s: %w", f.stream, err)
-		}
-		f.egress.meter.lag(f.durable, meta.NumPending)
-		if meta.NumPending == 0 {
-			return batch, nil
-		}
-	}
-	return batch, nil
 }

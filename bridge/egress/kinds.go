@@ -2,6 +2,7 @@ package egress
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,74 +11,79 @@ import (
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
-// flows are the kinds of result that go out.
+// flows are the kinds of result that go out, for one tenure.
 func (e *Egress) flows() []*flow {
-	errors := newErrorLimiter(e.cfg.Channels.Errors, e.cfg.ErrorInterval)
+	faults := newErrorLimiter(e)
 	return []*flow{
 		{egress: e, durable: "egress_indicators", stream: stream.Signals, filter: stream.SignalsOf(event.KindIndicator), encode: e.indicator},
 		{egress: e, durable: "egress_patterns", stream: stream.Signals, filter: stream.SignalsOf(event.KindPattern), encode: e.pattern},
 		{egress: e, durable: "egress_alerts", stream: stream.Signals, filter: stream.SignalsOf(event.KindAlert), encode: e.alert},
-		{egress: e, durable: "egress_errors", stream: stream.Rejects, filter: stream.AllRejects, encode: errors.take, due: errors.due},
+		{egress: e, durable: "egress_errors", stream: stream.Rejects, filter: stream.AllRejects, encode: faults.take, due: faults.due},
 	}
 }
 
-// decode reads a result; fresh is false where it is too old to be sent.
-func decode[T any](e *Egress, msg jetstream.Msg, into *T, end func(*T) time.Time) (fresh bool, err error) {
-	if err := json.Unmarshal(msg.Data(), into); err != nil {
-		return false, fmt.Errorf("read result: %w", err)
+// errIncomplete is returned for a result that does not say of what it is one.
+var errIncomplete = errors.New("name, symbol or end is missing")
+
+// fresh counts what is too old to be sent.
+func (e *Egress) fresh(since time.Time) bool {
+	if time.Since(since) <= e.cfg.MaxAge {
+		return true
 	}
-	if time.Since(end(into)) > e.cfg.MaxAge {
-		e.meter.tooOld.Add(1)
-		return false, nil
-	}
-	return true, nil
+	e.meter.tooOld.Add(1)
+	return false
 }
 
-func encode(channel string, value any) ([]publication, error) {
-	payload, err := json.Marshal(value)
+func decode(data []byte, into any, name *string, key *event.BarKey) error {
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("read result: %w", err)
+	}
+	if *name == "" || key.Symbol == "" || key.End.IsZero() {
+		return fmt.Errorf("read result: %w", errIncomplete)
+	}
+	return nil
+}
+
+func (e *Egress) indicator(out *outbox, msg jetstream.Msg, _ *jetstream.MsgMetadata) error {
+	i, err := event.ReadIndicator(msg.Data())
 	if err != nil {
-		return nil, fmt.Errorf("encode event: %w", err)
+		return err //nolint:wrapcheck // says what it did
 	}
-	return []publication{{channel, payload}}, nil
+	if !i.Withdrawn && e.fresh(i.End.Time) {
+		out.put(e.cfg.Channels.Indicators, i.AppendStreaming(out.bytes))
+	}
+	return nil
 }
 
-func (e *Egress) indicator(msg jetstream.Msg) ([]publication, error) {
-	var i event.Indicator
-	fresh, err := decode(e, msg, &i, func(i *event.Indicator) time.Time { return i.End.Time })
-	if !fresh || i.Withdrawn {
-		return nil, err
-	}
-	return encode(e.cfg.Channels.Indicators, event.NewStreamingIndicator(&i))
-}
-
-func (e *Egress) pattern(msg jetstream.Msg) ([]publication, error) {
+func (e *Egress) pattern(out *outbox, msg jetstream.Msg, _ *jetstream.MsgMetadata) error {
 	var p event.Pattern
-	fresh, err := decode(e, msg, &p, func(p *event.Pattern) time.Time { return p.End.Time })
-	if !fresh || p.Withdrawn {
-		return nil, err
+	if err := decode(msg.Data(), &p, &p.Pattern, &p.BarKey); err != nil {
+		return err
 	}
-	out, err := encode(e.cfg.Channels.Patterns, event.NewStreamingPattern(&p))
+	if p.Withdrawn || !e.fresh(p.End.Time) {
+		return nil
+	}
+	payload, err := out.marshal(e.cfg.Channels.Patterns, event.NewStreamingPattern(&p))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if p.Confidence >= event.HighConfidence {
-		out = append(out, publication{e.cfg.Channels.PatternsHigh, out[0].payload})
+		out.again(e.cfg.Channels.PatternsHigh, payload)
 	}
 	if e.cfg.PatternEvents {
-		first, err := encode(e.cfg.Channels.PatternEvents, event.NewPatternEvent(&p))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, first...)
+		_, err = out.marshal(e.cfg.Channels.PatternEvents, event.NewPatternEvent(&p))
 	}
-	return out, nil
+	return err
 }
 
-func (e *Egress) alert(msg jetstream.Msg) ([]publication, error) {
+func (e *Egress) alert(out *outbox, msg jetstream.Msg, _ *jetstream.MsgMetadata) error {
 	var a event.IndicatorAlert
-	fresh, err := decode(e, msg, &a, func(a *event.IndicatorAlert) time.Time { return a.End.Time })
-	if !fresh {
-		return nil, err
+	if err := decode(msg.Data(), &a, &a.Alert, &a.BarKey); err != nil {
+		return err
 	}
-	return encode(e.cfg.Channels.AlertsIndicator, event.NewStreamingAlert(&a))
+	if !e.fresh(a.End.Time) {
+		return nil
+	}
+	_, err := out.marshal(e.cfg.Channels.AlertsIndicator, event.NewStreamingAlert(&a))
+	return err
 }

@@ -7,54 +7,61 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/redis/go-redis/v9"
 )
 
-// errNotLeading is returned where the lease may be another's by now.
-var errNotLeading = errors.New("the lease ran out")
-
-// send publishes in order and in one round trip, and tries again from the first
-// that failed until all are out or the tenure ends.
-func (e *Egress) send(ctx context.Context, out []publication) error {
+// send publishes a batch in order, in one step with the place that it reaches,
+// and tries until it is out or the tenure ends. What is being sent when ctx ends
+// is finished.
+func (e *Egress) send(ctx context.Context, out []publication, reaches place) error {
+	if len(out) == 0 {
+		return nil
+	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 20*time.Millisecond, time.Second
-	for len(out) > 0 {
+	for {
 		// A process that was stopped may wake up here long after its tenure.
 		if !e.lease.Held() {
 			return errNotLeading
 		}
-		sent, err := e.attempt(ctx, out[:min(len(out), batchSize)])
-		out = out[sent:]
+		err := e.attempt(ctx, out, reaches)
 		if err == nil {
-			wait.Reset()
-			continue
+			if e.meter.away.Swap(false) {
+				e.log.Info("redis takes results again")
+			}
+			return nil
+		}
+		if errors.Is(err, errNotLeading) {
+			return err
 		}
 		e.meter.failures.Add(1)
-		if ctx.Err() != nil {
-			return fmt.Errorf("publish to redis: %w", err)
+		if !e.meter.away.Swap(true) {
+			e.log.Warn("redis does not take results, trying until it does", "err", err)
 		}
-		e.log.Debug("redis does not take results, trying again", "err", err)
-		pause(ctx, wait.NextBackOff())
+		if ctx.Err() != nil {
+			return err
+		}
+		pause(ctx, min(wait.NextBackOff(), time.Second)) // its jitter goes beyond the interval
 	}
-	return nil
 }
 
-// attempt is one round trip; it tells how many from the first on are out.
-func (e *Egress) attempt(ctx context.Context, out []publication) (sent int, err error) {
+// attempt is one round trip, and before it one to claim the fence where that is
+// not ours.
+func (e *Egress) attempt(ctx context.Context, out []publication, reaches place) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiTimeout)
 	defer cancel()
-	pipe := e.redis.Pipeline()
-	receivers := make([]*redis.IntCmd, len(out))
-	for i, p := range out {
-		receivers[i] = pipe.Publish(ctx, p.channel, p.payload)
-	}
-	_, _ = pipe.Exec(ctx) // each command has its own error
-	for i, cmd := range receivers {
-		n, err := cmd.Result()
-		if err != nil {
-			return i, fmt.Errorf("publish to %s: %w", out[i].channel, err)
+	receivers, err := e.fence.publish(ctx, out, reaches)
+	if errors.Is(err, errFenced) {
+		if err := e.fence.claim(ctx); err != nil {
+			return err
 		}
-		e.meter.published(out[i].channel, n)
+		if !e.lease.Held() {
+			return errNotLeading
+		}
+		receivers, err = e.fence.publish(ctx, out, reaches)
 	}
-	return len(out), nil
+	if err != nil {
+		return fmt.Errorf("send %d results: %w", len(out), err)
+	}
+	e.meter.published(out, receivers)
+	return nil
 }

@@ -20,6 +20,7 @@ const (
 	IndicatorAlert     = "indicator_alert.json"
 	Persistence        = "persistence.json"
 	Error              = "error.json"
+	PatternEvent       = "pattern_event.json"
 )
 
 // FS holds one JSON Schema (draft 2020-12) an event.
