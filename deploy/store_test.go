@@ -57,8 +57,8 @@ func TestPipelineReadsWhatItStores(t *testing.T) {
 	}
 	c.mustBeAllowed()
 	for _, subject := range []string{
-		"$JS.API.CONSUMER.CREATE.HEALTH.other.>", "$JS.API.CONSUMER.DELETE.HEALTH." + store.HealthConsumer,
-		"$JS.API.CONSUMER.MSG.NEXT.HEALTH.other", "$JS.ACK.HEALTH.other.1.1.1.1.0", "$JS.API.CONSUMER.RESET.HEALTH.other",
+		"$JS.API.CONSUMER.CREATE.REJECTS.other.>", "$JS.API.CONSUMER.DELETE.REJECTS.egress_errors",
+		"$JS.API.CONSUMER.MSG.NEXT.REJECTS.egress_errors", "$JS.ACK.REJECTS.other.1.1.1.1.0", "$JS.API.CONSUMER.RESET.REJECTS.egress_errors",
 	} {
 		if err := c.Publish(subject, nil); err != nil {
 			t.Fatal(err)

@@ -181,7 +181,7 @@ func checkStored(t *testing.T, d *testbed.Database, got *oracle.Published) {
 	queries := map[string]string{
 		"intraday_patterns":   "select symbol || ' ' || pattern_type || ' ' || to_char(detected_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), revision::text from intraday_patterns",
 		"intraday_indicators": "select symbol || ' ' || indicator_type || ' ' || to_char(calculated_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), revision::text from intraday_indicators",
-		"ohlcv_daily":         "select symbol || ' ' || date::text, concat_ws(' ', open, high, low, close, volume, tick_count, revision) from ohlcv_daily",
+		"ohlcv_daily":         "select symbol || ' ' || to_char(timestamp at time zone 'UTC', 'YYYY-MM-DD'), concat_ws(' ', open, high, low, close, volume, tick_count, revision) from ohlcv_daily",
 	}
 	for _, table := range []string{"ohlcv_1min", "ohlcv_5min", "ohlcv_15min", "ohlcv_60min"} {
 		queries[table] = "select symbol || ' ' || to_char(timestamp at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), concat_ws(' ', open, high, low, close, volume, tick_count, revision) from " + table

@@ -74,13 +74,13 @@ func (p *Partition) Tick(t *tick.Tick, sequence uint64) {
 	}
 	end := at.UnixNanos - at.UnixNanos%minuteNanos + minuteNanos
 	switch {
-	case end > p.watermark && at.UnixNanos >= p.from:
+	case at.UnixNanos < p.from || end+int64(p.cfg.MaxAge) <= p.watermark:
+		p.results.TooLate(t)
+	case end > p.watermark:
 		second := (end - minuteNanos) / int64(time.Second)
 		p.symbolOf(t.Symbol).series[0].at(second, second+60).sum.Add(t, at)
 		p.nextClose = min(p.nextClose, end)
-	case end+int64(p.cfg.MaxAge) <= p.watermark:
-		p.results.TooLate(t)
-	case at.UnixNanos >= p.from:
+	default:
 		p.correct(t, at)
 	}
 	p.advance(at.UnixNanos - int64(p.cfg.Lateness))

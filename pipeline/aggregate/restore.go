@@ -11,8 +11,8 @@ import (
 )
 
 // Seed gives a new partition the bars that begin before from, a full minute, as
-// they were published: each series in the order of time. Ticks before from are
-// then left out, for they are in these bars.
+// they were published: each series in the order of time. A tick before from is
+// then too late: its bar cannot be told apart from those given.
 //
 // A longer bar that from divides is put together of its minutes: exactly but
 // for its average price, of which each minute's is rounded.

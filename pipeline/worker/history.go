@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -14,9 +13,6 @@ import (
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
-
-// forever is after every bar.
-var forever = time.Unix(math.MaxInt32*100, 0)
 
 // history is the last revision of each bar of a partition in BARS.
 type history map[ledgerKey]event.Bar

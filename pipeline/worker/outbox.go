@@ -23,6 +23,8 @@ const (
 	// maxResults is the server's limit of messages in an atomic batch, less the
 	// progress that ends it.
 	maxResults = 999
+	// maxBatchBytes keeps a batch below what the server buffers of a client.
+	maxBatchBytes = 4 << 20
 	// queuedBatches bounds what a slow server makes a partition hold.
 	queuedBatches  = 64
 	publishTimeout = 5 * time.Second
@@ -208,7 +210,7 @@ func (o *outbox) run(ctx context.Context) {
 			return
 		case results := <-o.queue:
 			for len(results) > 0 {
-				n := min(len(results), maxResults)
+				n := fits(results)
 				if !o.publish(ctx, results[:n]) {
 					return
 				}
@@ -223,6 +225,16 @@ func (o *outbox) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// fits is how many of results make one batch.
+func fits(results []result) int {
+	n, bytes := 0, 0
+	for n < min(len(results), maxResults) && (n == 0 || bytes+len(results[n].data) <= maxBatchBytes) {
+		bytes += len(results[n].data)
+		n++
+	}
+	return n
 }
 
 // publish stores results, or tries until ctx ends; then it is false.
@@ -269,7 +281,7 @@ func (o *outbox) publish(ctx context.Context, results []result) bool {
 // go, in batches, while run has nothing to do.
 func (o *outbox) revise(ctx context.Context, results []result) error {
 	for len(results) > 0 {
-		n := min(len(results), maxResults)
+		n := fits(results)
 		batch := results[:n]
 		for i := range batch {
 			batch[i].at = o.stored

@@ -31,7 +31,13 @@ func (t *tenure) recoverState(ctx context.Context, info *jetstream.StreamInfo) e
 	if err != nil {
 		return err
 	}
-	t.aggregator.Seed(history.before(forever), time.Time{})
+	if len(history) > 0 {
+		// Bars are there, and TICKS was made anew: what is published stays.
+		from := history.newest()
+		t.log.Warn("TICKS is another one than the bars are of: going on behind them; earlier ticks are refused as too late",
+			"partition", t.partition, "from", from)
+		t.aggregator.Seed(history.before(from), from)
+	}
 	return nil
 }
 

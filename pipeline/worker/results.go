@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -15,6 +16,12 @@ import (
 
 // tooLate is the reason of a tick whose bar can no longer be corrected.
 const tooLate = "too_late"
+
+// A reject must fit a message whatever was refused.
+const (
+	maxRejectBytes = 64 << 10
+	maxDetailBytes = 1 << 10
+)
 
 // counters of what was published since the process started.
 type counters struct {
@@ -94,17 +101,22 @@ func (r *results) TooLate(t *tick.Tick) {
 
 // reject refuses the message at hand.
 func (r *results) reject(reason, detail string) {
-	r.rejects.add(r.sequence, result{
+	payload := r.payload[:min(len(r.payload), maxRejectBytes)]
+	refused := result{
 		subject: stream.RejectSubject(reason),
 		id:      "ticks." + strconv.FormatUint(r.sequence, 10),
 		header: nats.Header{
 			event.HeaderRejectReason:     {reason},
-			event.HeaderRejectDetail:     {strings.Map(printable, detail)},
+			event.HeaderRejectDetail:     {strings.Map(printable, detail[:min(len(detail), maxDetailBytes)])},
 			event.HeaderRejectSource:     {r.subject},
 			event.HeaderRejectReceivedAt: {r.storedAt.UTC().Format(time.RFC3339Nano)},
 		},
-		data: r.payload,
-	})
+		data: bytes.Clone(payload),
+	}
+	if len(payload) < len(r.payload) {
+		refused.header.Set(event.HeaderRejectSize, strconv.Itoa(len(r.payload)))
+	}
+	r.rejects.add(r.sequence, refused)
 }
 
 func printable(c rune) rune {
