@@ -137,14 +137,17 @@ type Progress struct {
 	// Created is when that TICKS was made, Unix nanoseconds.
 	Created  int64  `json:"created"`
 	Sequence uint64 `json:"sequence"` // in TICKS
+	// StoredAt is when the message at Sequence was stored, Unix nanoseconds: a
+	// stream that lost its end gives the sequence to another.
+	StoredAt int64 `json:"stored_at"`
 	// Results of the message at Sequence that are published so far.
 	Results int    `json:"results"`
 	Worker  string `json:"worker"`
 }
 
 // NewProgress is the progress of worker in partition.
-func NewProgress(partition int, created int64, sequence uint64, results int, worker string) Progress {
-	return Progress{Type: "progress", Partition: partition, Created: created, Sequence: sequence, Results: results, Worker: worker}
+func NewProgress(partition int, created int64, sequence uint64, storedAt int64, results int, worker string) Progress {
+	return Progress{Type: "progress", Partition: partition, Created: created, Sequence: sequence, StoredAt: storedAt, Results: results, Worker: worker}
 }
 
 // SignalID is a UUID that is the same wherever it is derived: of a kind and

@@ -22,12 +22,14 @@ type manifest struct {
 	Sequence uint64 `json:"sequence"` // in TICKS, of the last message in the state
 	// Created is when that TICKS was made, Unix nanoseconds: one made anew counts
 	// from 1.
-	Created int64  `json:"created"`
-	Worker  string `json:"worker"`
-	Slot    int    `json:"slot"`  // which of the two sets of parts
-	Parts   int    `json:"parts"` // of the state; 0 where there is none
-	Bytes   int    `json:"bytes"` // of the state, compressed
-	CRC     uint32 `json:"crc"`   // of the compressed state, Castagnoli
+	Created int64 `json:"created"`
+	// StoredAt is when the message at Sequence was stored, Unix nanoseconds.
+	StoredAt int64  `json:"stored_at"`
+	Worker   string `json:"worker"`
+	Slot     int    `json:"slot"`  // which of the two sets of parts
+	Parts    int    `json:"parts"` // of the state; 0 where there is none
+	Bytes    int    `json:"bytes"` // of the state, compressed
+	CRC      uint32 `json:"crc"`   // of the compressed state, Castagnoli
 	// Rebuild asks for the bars from this time on, Unix nanoseconds, to be made
 	// again from TICKS; 0 where nothing is asked.
 	Rebuild int64 `json:"rebuild,omitempty"`
@@ -114,6 +116,18 @@ func (c *checkpoints) load(ctx context.Context) ([]byte, error) {
 		return nil, damaged
 	}
 	return c.manifest.unpack(compressed)
+}
+
+// changed tells whether another has written the head since we read or wrote it.
+func (c *checkpoints) changed(ctx context.Context) (bool, error) {
+	entry, err := c.bucket.Get(ctx, manifestKey(c.partition))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return c.revision != 0, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read checkpoint: %w", err)
+	}
+	return entry.Revision() != c.revision, nil
 }
 
 // pack compresses state into parts and describes them in m.

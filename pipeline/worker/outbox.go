@@ -37,6 +37,7 @@ const (
 // they come from, and how many of its results.
 type position struct {
 	sequence uint64
+	storedAt int64 // of that message, Unix nanoseconds
 	results  int
 }
 
@@ -116,7 +117,7 @@ func (o *outbox) look(ctx context.Context) error {
 	}
 	o.last, o.stored, o.writer = msg.Sequence, position{}, progress.Worker
 	if progress.Created == o.created { // otherwise it counts another stream's messages
-		o.stored = position{progress.Sequence, progress.Results}
+		o.stored = position{progress.Sequence, progress.StoredAt, progress.Results}
 	}
 	return nil
 }
@@ -142,7 +143,7 @@ func (o *outbox) claim(ctx context.Context) error {
 // progress is the message that says how far results go, on the condition that
 // none was written since the last that we know.
 func (o *outbox) progress(at position) *nats.Msg {
-	data, _ := json.Marshal(event.NewProgress(o.partition, o.created, at.sequence, at.results, o.worker)) // it always marshals
+	data, _ := json.Marshal(event.NewProgress(o.partition, o.created, at.sequence, at.storedAt, at.results, o.worker)) // it always marshals
 	return &nats.Msg{Subject: o.subject, Data: data, Header: nats.Header{
 		nats.ExpectedLastSubjSeqHdr: []string{strconv.FormatUint(o.last, 10)},
 	}}
@@ -155,9 +156,9 @@ func conflicts(err error) bool {
 
 // add takes one result of the message at sequence. One that the stream holds
 // already is left out; then add is false.
-func (o *outbox) add(sequence uint64, r result) bool {
+func (o *outbox) add(sequence uint64, storedAt time.Time, r result) bool {
 	if o.produced.sequence != sequence {
-		o.produced = position{sequence: sequence}
+		o.produced = position{sequence: sequence, storedAt: storedAt.UnixNano()}
 	}
 	o.produced.results++
 	if !o.produced.after(o.skip) {

@@ -29,6 +29,9 @@ func (t *tenure) restore(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := t.forgetLost(ctx, ticks, info); err != nil {
+		return err
+	}
 	if t.checkpoints.bucket, err = t.js.KeyValue(ctx, stream.CheckpointsBucket); err != nil {
 		return fmt.Errorf("open bucket %s: %w", stream.CheckpointsBucket, err)
 	}
@@ -42,7 +45,11 @@ func (t *tenure) restore(ctx context.Context) error {
 		return t.rebuild(ctx, time.Unix(0, asked).UTC(), info)
 	}
 	manifest := t.checkpoints.manifest
-	if state != nil && manifest.Created == t.created && manifest.Sequence <= info.State.LastSeq {
+	same, err := t.holds(ctx, ticks, info, position{sequence: manifest.Sequence, storedAt: manifest.StoredAt})
+	if err != nil {
+		return err
+	}
+	if state != nil && manifest.Created == t.created && same {
 		t.aggregator, err = aggregate.Decode(t.cfg.Aggregation, state, t.results)
 		if err == nil {
 			t.warnOfLoss(info)
@@ -54,6 +61,44 @@ func (t *tenure) restore(ctx context.Context) error {
 		t.log.Warn("checkpoint is of other settings or another version, making the state anew", "partition", t.partition)
 	}
 	return t.recoverState(ctx, info)
+}
+
+// forgetLost takes results of messages that TICKS has lost for those of another
+// stream: a power cut, or a backup put back, may have cost TICKS its end, and
+// new messages then have the sequences of the lost ones.
+func (t *tenure) forgetLost(ctx context.Context, ticks jetstream.Stream, info *jetstream.StreamInfo) error {
+	for _, o := range t.outboxes() {
+		same, err := t.holds(ctx, ticks, info, o.stored)
+		if err != nil {
+			return err
+		}
+		if !same {
+			t.log.Warn("TICKS has lost its end: results are there of ticks that are not", "partition", t.partition, "stream", o.stream, "seq", o.stored.sequence)
+			o.stored, o.skip = position{}, position{}
+		}
+	}
+	return nil
+}
+
+// holds tells whether TICKS has the message of a position, or had it before it
+// aged out.
+func (t *tenure) holds(ctx context.Context, ticks jetstream.Stream, info *jetstream.StreamInfo, p position) (bool, error) {
+	if p.sequence == 0 || p.storedAt == 0 {
+		return p.sequence <= info.State.LastSeq, nil
+	}
+	if p.sequence > info.State.LastSeq {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	msg, err := ticks.GetMsg(ctx, p.sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return true, nil // aged out, or removed by hand
+	}
+	if err != nil {
+		return false, fmt.Errorf("read %s at %d: %w", stream.Ticks, p.sequence, err)
+	}
+	return msg.Time.UnixNano() == p.storedAt, nil
 }
 
 // warnOfLoss tells of ticks that left TICKS before they were read.

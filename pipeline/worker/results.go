@@ -57,7 +57,7 @@ func (r *results) Bar(e *event.Bar) {
 
 // give adds a result to an outbox, or to the ledger where it is published.
 func (r *results) give(o *outbox, res result) {
-	if !o.add(r.sequence, res) && r.ledger != nil {
+	if !o.add(r.sequence, r.storedAt, res) && r.ledger != nil {
 		r.ledger.made(res.data)
 	}
 }
@@ -116,7 +116,7 @@ func (r *results) reject(reason, detail string) {
 	if len(payload) < len(r.payload) {
 		refused.header.Set(event.HeaderRejectSize, strconv.Itoa(len(r.payload)))
 	}
-	r.rejects.add(r.sequence, refused)
+	r.rejects.add(r.sequence, r.storedAt, refused)
 }
 
 func printable(c rune) rune {

@@ -26,6 +26,8 @@ const (
 	// checkpointShare bounds the time that goes into checkpoints to one part in
 	// so many.
 	checkpointShare = 20
+	// lookInterval is between two looks at the checkpoint where no message comes.
+	lookInterval = time.Second
 	// leaveTimeout is within the lease's TTL.
 	leaveTimeout = time.Second
 )
@@ -88,7 +90,7 @@ func (t *tenure) consume(ctx context.Context) error {
 	t.report()
 	saved, pause := time.Now(), t.cfg.CheckpointInterval
 	for taken := 1; ; taken++ {
-		msg, sequence, more, err := in.next(ctx)
+		msg, sequence, more, err := t.next(ctx, in)
 		if err != nil {
 			return err
 		}
@@ -108,6 +110,26 @@ func (t *tenure) consume(ctx context.Context) error {
 			}
 			saved = time.Now()
 			pause = max(t.cfg.CheckpointInterval, checkpointShare*saved.Sub(now))
+		}
+	}
+}
+
+// next waits for a message, and looks now and then whether somebody else has
+// written the checkpoint: to take over, or to ask for a rebuild.
+func (t *tenure) next(ctx context.Context, in *input) (msg jetstream.Msg, sequence uint64, more bool, err error) {
+	for {
+		wait, cancel := context.WithTimeout(ctx, lookInterval)
+		msg, sequence, more, err = in.next(wait)
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return msg, sequence, more, err
+		}
+		changed, err := t.checkpoints.changed(ctx)
+		if err != nil {
+			return nil, 0, false, err
+		}
+		if changed {
+			return nil, 0, false, errTakenOver
 		}
 	}
 }
@@ -184,6 +206,9 @@ func (t *tenure) save(ctx context.Context) error {
 	defer cancel()
 	next := t.checkpoints.manifest
 	next.Sequence, next.Created, next.Worker = t.aggregator.Sequence(), t.created, t.cfg.Instance
+	if t.results.sequence == next.Sequence {
+		next.StoredAt = t.results.storedAt.UnixNano()
+	}
 	if err := t.checkpoints.save(ctx, next, state); err != nil {
 		return fmt.Errorf("checkpoint partition %d: %w", t.partition, err)
 	}
