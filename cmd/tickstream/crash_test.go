@@ -80,9 +80,10 @@ func TestKilledPipelinesLeaveNoTrace(t *testing.T) {
 			for range workers {
 				p.start()
 			}
+			traffic := oracle.Traffic(random, 8000)
 			published := make(chan error, 1)
 			go func() {
-				published <- oracle.Publish(t.Context(), js, crashPartitions, oracle.Traffic(random, 20000), 20*time.Millisecond)
+				published <- oracle.Publish(t.Context(), js, crashPartitions, traffic, 20*time.Millisecond)
 			}() // received below
 			kills := 0
 			for done := false; !done || kills < 11; {

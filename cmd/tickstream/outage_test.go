@@ -109,9 +109,10 @@ func TestKilledServersLeaveNoTrace(t *testing.T) {
 	defer p.stop()
 	p.start()
 	p.start()
+	traffic := oracle.Traffic(random, 6000)
 	published := make(chan error, 1)
 	go func() {
-		published <- oracle.Publish(t.Context(), js, crashPartitions, oracle.Traffic(random, 12000), 20*time.Millisecond)
+		published <- oracle.Publish(t.Context(), js, crashPartitions, traffic, 20*time.Millisecond)
 	}() // received below
 	faults := 0
 	for done := false; !done || faults < 9; faults++ {
