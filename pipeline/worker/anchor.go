@@ -1,15 +1,15 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/pipeline/aggregate"
 )
 
@@ -85,10 +85,7 @@ func (t *tenure) anchorDays(ctx context.Context) ([]int32, error) {
 }
 
 func (t *tenure) removeAnchor(ctx context.Context, day int32) error {
-	a, err := t.readAnchor(ctx, day)
-	if err != nil {
-		return err
-	}
+	a, _ := t.readAnchor(ctx, day) // one that cannot be read has no parts to find
 	for part := range a.Parts {
 		if err := t.checkpoints.bucket.Purge(ctx, anchorKey(t.partition, day)+"."+strconv.Itoa(part)); err != nil {
 			return fmt.Errorf("remove a day's state: %w", err)
@@ -119,37 +116,43 @@ func (t *tenure) anchorBefore(ctx context.Context, from time.Time, firstSequence
 	if err != nil {
 		return nil, err
 	}
-	var best anchor
+	var usable []anchor
 	for _, day := range days {
 		a, err := t.readAnchor(ctx, day)
-		if errors.Is(err, jetstream.ErrKeyNotFound) {
-			continue
-		}
 		if err != nil {
-			return nil, err
+			continue // another one serves
 		}
-		if a.Created == t.created && a.Sequence+1 >= firstSequence && a.Watermark <= from.UnixNano() && a.Watermark > best.Watermark {
-			best = a
+		if a.Created == t.created && a.Sequence+1 >= firstSequence && a.Watermark <= from.UnixNano() {
+			usable = append(usable, a)
 		}
 	}
-	if best.Watermark == 0 {
-		return nil, nil
+	slices.SortFunc(usable, func(a, b anchor) int { return cmp.Compare(b.Watermark, a.Watermark) })
+	for _, a := range usable {
+		if p := t.openAnchor(ctx, a, results); p != nil {
+			return p, nil
+		}
 	}
+	return nil, nil
+}
+
+// openAnchor is the state of an anchor; nil where it is damaged or of other
+// settings.
+func (t *tenure) openAnchor(ctx context.Context, a anchor, results aggregate.Results) *aggregate.Partition {
 	var packed []byte
-	for part := range best.Parts {
-		entry, err := t.checkpoints.bucket.Get(ctx, anchorKey(t.partition, best.Day)+"."+strconv.Itoa(part))
+	for part := range a.Parts {
+		entry, err := t.checkpoints.bucket.Get(ctx, anchorKey(t.partition, a.Day)+"."+strconv.Itoa(part))
 		if err != nil {
-			return nil, fmt.Errorf("read a day's state: %w", err)
+			return nil
 		}
 		packed = append(packed, entry.Value()...)
 	}
-	state, err := best.unpack(packed)
+	state, err := a.unpack(packed)
 	if err != nil {
-		return nil, nil // unusable: as if there were none
+		return nil
 	}
 	p, err := aggregate.Decode(t.cfg.Aggregation, state, results)
 	if err != nil {
-		return nil, nil // of other settings
+		return nil
 	}
-	return p, nil
+	return p
 }
