@@ -74,18 +74,6 @@ func (s *share) disown(partition int) {
 	delete(s.owned, partition)
 }
 
-// ownedPartitions are those owned now, in order.
-func (s *share) ownedPartitions() []int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	owned := make([]int, 0, len(s.owned))
-	for p := range s.owned {
-		owned = append(owned, p)
-	}
-	slices.Sort(owned)
-	return owned
-}
-
 // run looks who is there until ctx ends. While that cannot be seen, all stays
 // as it is.
 func (s *share) run(ctx context.Context) error {
