@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -32,7 +30,7 @@ func BenchmarkPipeline(b *testing.B) {
 			}
 			ticks := fill(b, js, symbols, 130)
 			for b.Loop() {
-				w, err := worker.New(worker.Config{Instance: "one"}, js, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
+				w, err := worker.New(worker.Config{Instance: "one"}, js, quiet)
 				if err != nil {
 					b.Fatal(err)
 				}
