@@ -217,7 +217,7 @@ func (i *Ingress) Report() *presence.Bridge {
 	return &presence.Bridge{
 		Source:           i.cfg.Channel,
 		Subscribed:       state.subscribed,
-		Standby:          standing == standby,
+		State:            standing.state(),
 		Subscriptions:    state.subscriptions,
 		FailedConnects:   state.failedConnects,
 		Gaps:             state.gaps,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/pipeline/lease"
+	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
@@ -28,6 +29,15 @@ const (
 	leading                 // the lease is ours: read and store
 	standby                 // another bridge holds it: do neither
 )
+
+// state is how presence tells it. One that reads while nobody can tell who holds
+// the lease is active.
+func (s standing) state() string {
+	if s == standby {
+		return presence.StateStandby
+	}
+	return presence.StateActive
+}
 
 // turn is a bridge's candidacy for its source. One bridge at a time stores what
 // it reads; the lease says which. Reading goes on without it until another

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/tickstock/tickstream/bridge"
 	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
 )
@@ -39,10 +40,10 @@ func TestSecondBridgeStandsByAndTakesOver(t *testing.T) {
 		feed(payloads[:500]...)
 		b.eventually("stored", func() bool { return first.report().Stored == 500 })
 		second := b.launch(b.named("second"), b.redis.Client(), b.nats.JetStream())
-		b.eventually("the second on standby", func() bool { return second.report().Standby })
+		b.eventually("the second on standby", func() bool { return second.report().State == presence.StateStandby })
 		feed(payloads[500:1000]...)
 		b.eventually("stored by the first", func() bool { return first.report().Stored == 1000 })
-		if report := second.report(); report.Subscribed || report.Received != 0 || first.report().Standby {
+		if report := second.report(); report.Subscribed || report.Received != 0 || first.report().State != presence.StateActive {
 			b.Errorf("on standby: %+v", report)
 		}
 		if gaps := b.stored(stream.Health, stream.HealthGap); len(gaps) != 0 {
@@ -55,7 +56,7 @@ func TestSecondBridgeStandsByAndTakesOver(t *testing.T) {
 		feed(payloads[1000:]...)
 		b.eventually("stored by the second", func() bool { return second.report().Stored == 1000 })
 		b.expectTicks(want)
-		if second.report().Standby {
+		if second.report().State != presence.StateActive {
 			b.Error("still on standby")
 		}
 	})
@@ -67,7 +68,7 @@ func TestTakeoverReportsTheTimeBetween(t *testing.T) {
 	first := b.start(b.named("first"))
 	b.eventually("a clock mark", func() bool { return len(b.stored(stream.Ticks, stream.AllClockMarks)) > 0 })
 	second := b.launch(b.named("second"), b.redis.Client(), b.nats.JetStream())
-	b.eventually("the second on standby", func() bool { return second.report().Standby })
+	b.eventually("the second on standby", func() bool { return second.report().State == presence.StateStandby })
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func TestBridgeYieldsToTheOneThatHoldsTheLease(t *testing.T) {
 	b.eventually("both have read", func() bool { return first.report().Received == 500 && late.report().Received == 500 })
 	b.eventually("stored by the first", func() bool { return first.report().Stored == 500 })
 	wire.SetDown(false)
-	b.eventually("the late one on standby", func() bool { return late.report().Standby && !late.report().Subscribed })
+	b.eventually("the late one on standby", func() bool { return late.report().State == presence.StateStandby && !late.report().Subscribed })
 	b.eventually("its queue given up", func() bool { return late.report().QueuedTicks == 0 })
 	b.expectTicks(want)
 	if report := late.report(); report.Stored != 0 || report.Shed != 500 {

@@ -144,6 +144,8 @@ func detailOf(r presence.Report) string {
 	switch {
 	case r.Bridge != nil && r.Bridge.Subscribed:
 		return fmt.Sprintf("subscribed to %s, %d read, %d stored, %d waiting", r.Bridge.Source, r.Bridge.Received, r.Bridge.Stored, r.Bridge.QueuedTicks)
+	case r.Bridge != nil && r.Bridge.State == presence.StateStandby:
+		return "on standby for " + r.Bridge.Source
 	case r.Bridge != nil:
 		return "not subscribed to " + r.Bridge.Source
 	case r.Pipeline != nil:

@@ -62,7 +62,6 @@ type Bridge struct {
 	Source           string           `json:"source"`          // channel or stream
 	State            string           `json:"state,omitempty"` // active or standby; empty is active
 	Subscribed       bool             `json:"subscribed"`
-	Standby          bool             `json:"standby,omitempty"`  // another bridge reads the source
 	Subscriptions    int64            `json:"subscriptions"`      // how often it subscribed
 	FailedConnects   int64            `json:"failed_connects"`    // how often it could not
 	Gaps             int64            `json:"gaps"`               // how often a subscription was lost
