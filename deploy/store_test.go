@@ -3,7 +3,6 @@ package deploy_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -42,14 +41,14 @@ func TestPipelineReadsWhatItStores(t *testing.T) {
 			c.mustBeAllowed()
 		})
 	}
-	heard, err := operator.SubscribeSync(store.PersistenceSubject)
+	heard, err := operator.SubscribeSync(stream.Persistence)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := operator.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Publish(store.PersistenceSubject, []byte("{}")); err != nil {
+	if err := c.Publish(stream.Persistence, []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := heard.NextMsg(5 * time.Second); err != nil {
@@ -100,10 +99,7 @@ func (c *client) read(ctx context.Context, name, durable, filter string) error {
 
 // The store itself, with the pipeline's rights and no more.
 func TestStoreRunsWithThePipelinesRights(t *testing.T) {
-	address := os.Getenv("TICKSTREAM_TEST_DATABASE_URL")
-	if address == "" {
-		t.Skip("needs TICKSTREAM_TEST_DATABASE_URL: a PostgreSQL in which schemas may be made")
-	}
+	address := testbed.DatabaseURL(t)
 	db, err := pgx.Connect(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -127,7 +128,7 @@ func TestKilledServersLeaveNoTrace(t *testing.T) {
 		switch faults % 3 {
 		case 0:
 			server.kill()
-			time.Sleep(time.Duration(random.IntN(700)) * time.Millisecond) // how long it is away
+			<-time.After(time.Duration(random.IntN(700)) * time.Millisecond) // how long it is away
 			server.start()
 		case 1:
 			if proxy != nil {
@@ -187,26 +188,15 @@ func checkStored(t *testing.T, d *testbed.Database, got *oracle.Published) {
 	for _, table := range []string{"ohlcv_1min", "ohlcv_5min", "ohlcv_15min", "ohlcv_60min"} {
 		queries[table] = "select symbol || ' ' || to_char(timestamp at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), concat_ws(' ', open, high, low, close, volume, tick_count, revision) from " + table
 	}
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		stored := map[string]string{}
-		for table, query := range queries {
-			rows, err := d.Pool.Query(t.Context(), query)
-			if err != nil {
-				continue
-			}
-			for rows.Next() {
-				var key, value string
-				if err := rows.Scan(&key, &value); err != nil {
-					t.Fatal(err)
-				}
-				if _, twice := stored[table+" "+key]; twice {
-					t.Errorf("%s %s is stored twice", table, key)
-				}
-				stored[table+" "+key] = value
-			}
+	var stored map[string]string
+	differing := "nothing was read"
+	defer func() {
+		if t.Failed() {
+			t.Logf("%d rows stored, %d expected: %s", len(stored), len(want), differing)
 		}
-		differing := ""
+	}()
+	testbed.Eventually(t, 60*time.Second, "the tables are as published", func(ctx context.Context) bool {
+		stored, differing = readStored(ctx, t, d, queries), ""
 		for key, value := range want {
 			if stored[key] != value {
 				differing = fmt.Sprintf("%s is %q, want %q", key, stored[key], value)
@@ -217,13 +207,31 @@ func checkStored(t *testing.T, d *testbed.Database, got *oracle.Published) {
 				differing = key + " should not be there"
 			}
 		}
-		if differing == "" {
-			t.Logf("%d rows are as published", len(stored))
-			return
+		return differing == ""
+	})
+	t.Logf("%d rows are as published", len(stored))
+}
+
+// readStored are the rows that queries give, by table and key; a row that is
+// there twice is an error.
+func readStored(ctx context.Context, t *testing.T, d *testbed.Database, queries map[string]string) map[string]string {
+	t.Helper()
+	stored := map[string]string{}
+	for table, query := range queries {
+		rows, err := d.Pool.Query(ctx, query)
+		if err != nil {
+			continue // the table is not there yet
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d rows stored, %d expected: %s", len(stored), len(want), differing)
+		for rows.Next() {
+			var key, value string
+			if err := rows.Scan(&key, &value); err != nil {
+				t.Fatal(err)
+			}
+			if _, twice := stored[table+" "+key]; twice {
+				t.Errorf("%s %s is stored twice", table, key)
+			}
+			stored[table+" "+key] = value
 		}
-		time.Sleep(50 * time.Millisecond) // between two looks
 	}
+	return stored
 }

@@ -3,7 +3,6 @@ package universe_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,15 +11,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tickstock/tickstream/health/universe"
+	"github.com/tickstock/tickstream/pipeline/testbed"
 )
 
 // connect opens a connection whose search path is a schema of this test's own.
 func connect(t *testing.T) *pgx.Conn {
 	t.Helper()
-	url := os.Getenv("TICKSTREAM_TEST_DATABASE_URL")
-	if url == "" {
-		t.Skip("needs TICKSTREAM_TEST_DATABASE_URL: a PostgreSQL in which schemas may be made")
-	}
+	url := testbed.DatabaseURL(t)
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/tickstock/tickstream/pipeline/bar"
+	"github.com/tickstock/tickstream/pipeline/encoded"
 	"github.com/tickstock/tickstream/pipeline/exact"
 	"github.com/tickstock/tickstream/pipeline/tick"
 )
@@ -145,14 +146,14 @@ func Decode(cfg Config, data []byte, results Results) (*Partition, error) {
 		return nil, fmt.Errorf("aggregation settings: %w", err)
 	}
 	p := plan.empty(results)
-	r := &reader{rest: data}
-	if version, fingerprint := r.byte(), r.uint64(); r.failed || version != encodingVersion || fingerprint != p.fingerprint {
+	r := &encoded.Reader{Left: data}
+	if version, fingerprint := r.Byte(), r.Uint64(); r.Failed || version != encodingVersion || fingerprint != p.fingerprint {
 		return nil, ErrEncoding
 	}
-	p.sequence, p.watermark, p.nextClose, p.flushAt = r.uvarint(), r.varint(), r.varint(), r.varint()
-	p.from = r.varint()
-	for range r.count(1) {
-		s := p.addSymbol(r.text())
+	p.sequence, p.watermark, p.nextClose, p.flushAt = r.Uvarint(), r.Varint(), r.Varint(), r.Varint()
+	p.from = r.Varint()
+	for range r.Count(1) {
+		s := p.addSymbol(r.Text())
 		for i := range s.series {
 			if !p.decodeSeries(r, &s.series[i]) {
 				return nil, ErrEncoding
@@ -162,22 +163,22 @@ func Decode(cfg Config, data []byte, results Results) (*Partition, error) {
 	if len(p.byName) != len(p.symbols) {
 		return nil, ErrEncoding
 	}
-	for range r.count(1) {
-		i := r.uvarint()
-		if r.failed || i >= uint64(len(p.symbols)) || p.symbols[i].dirty {
+	for range r.Count(1) {
+		i := r.Uvarint()
+		if r.Failed || i >= uint64(len(p.symbols)) || p.symbols[i].dirty {
 			return nil, ErrEncoding
 		}
 		p.symbols[i].dirty = true
 		p.dirty = append(p.dirty, p.symbols[i])
 	}
-	if r.failed || len(r.rest) > 0 {
+	if r.Failed || len(r.Left) > 0 {
 		return nil, ErrEncoding
 	}
 	return p, nil
 }
 
-func (p *Partition) decodeSeries(r *reader, s *series) bool {
-	for range r.count(20) {
+func (p *Partition) decodeSeries(r *encoded.Reader, s *series) bool {
+	for range r.Count(20) {
 		sl := slot{}
 		p.decodeSlot(r, &sl)
 		if n := len(s.slots); n > 0 && (sl.start <= s.slots[n-1].start || sl.closed && !s.slots[n-1].closed) {
@@ -185,18 +186,18 @@ func (p *Partition) decodeSeries(r *reader, s *series) bool {
 		}
 		s.slots = append(s.slots, sl)
 	}
-	if r.failed {
+	if r.Failed {
 		return false
 	}
 	if s.base == nil {
 		return true
 	}
-	r.levels(&s.last)
+	s.last.decode(r)
 	var err error
-	if s.base.indicators, r.rest, err = p.indicators.Decode(r.rest); err != nil {
+	if s.base.indicators, r.Left, err = p.indicators.Decode(r.Left); err != nil {
 		return false
 	}
-	if s.base.patterns, r.rest, err = p.patterns.Decode(r.rest); err != nil {
+	if s.base.patterns, r.Left, err = p.patterns.Decode(r.Left); err != nil {
 		return false
 	}
 	s.head.copyFrom(s.base)
@@ -205,34 +206,42 @@ func (p *Partition) decodeSeries(r *reader, s *series) bool {
 			s.head.measure(s.slots[i].candle, &p.scratch.before)
 		}
 	}
-	return !r.failed
+	return !r.Failed
 }
 
-func (p *Partition) decodeSlot(r *reader, sl *slot) {
-	flags := r.byte()
+func (p *Partition) decodeSlot(r *encoded.Reader, sl *slot) {
+	flags := r.Byte()
 	sl.closed, sl.published, sl.dirty = flags&flagClosed != 0, flags&flagPublished != 0, flags&flagDirty != 0
-	sl.start = r.varint()
-	sl.end = sl.start + r.varint()
-	sl.revision, sl.signalRevision = uint32(r.uvarint()), uint32(r.uvarint()) //nolint:gosec // as it was written
+	sl.start = r.Varint()
+	sl.end = sl.start + r.Varint()
+	sl.revision, sl.signalRevision = uint32(r.Uvarint()), uint32(r.Uvarint()) //nolint:gosec // as it was written
 	a := &sl.sum
 	for _, d := range []*tick.Decimal{&a.Open, &a.High, &a.Low, &a.Close} {
-		*d = tick.Decimal(r.varint())
+		*d = tick.Decimal(r.Varint())
 	}
 	for _, m := range []*bar.Moment{&a.OpenedBy, &a.ClosedBy} {
-		m.UnixNanos, m.Sequence = r.varint(), r.uvarint()
+		m.UnixNanos, m.Sequence = r.Varint(), r.Uvarint()
 	}
-	a.Volume = exact.Quantity{High: r.uvarint(), Low: r.uvarint()}
-	a.Notional = exact.Notional{High: r.uvarint(), Mid: r.uvarint(), Low: r.uvarint()}
-	a.Ticks = int64(r.uvarint()) //nolint:gosec // as it was written
-	a.FirstSequence, a.LastSequence = r.uvarint(), r.uvarint()
-	if r.failed || !sl.published {
+	a.Volume = exact.Quantity{High: r.Uvarint(), Low: r.Uvarint()}
+	a.Notional = exact.Notional{High: r.Uvarint(), Mid: r.Uvarint(), Low: r.Uvarint()}
+	a.Ticks = int64(r.Uvarint()) //nolint:gosec // as it was written
+	a.FirstSequence, a.LastSequence = r.Uvarint(), r.Uvarint()
+	if r.Failed || !sl.published {
 		return
 	}
 	sl.candle = p.candleOf(sl)
 	if sl.dirty {
 		c := &sl.candle
 		for _, f := range []*float64{&c.Open, &c.High, &c.Low, &c.Close, &c.Volume, &c.VWAP} {
-			*f = r.float()
+			*f = r.Float()
 		}
+	}
+}
+
+func (l *levels) decode(r *encoded.Reader) {
+	flags := r.Byte()
+	l.HasRSI, l.HasMACD, l.HasBands = flags&1 != 0, flags&2 != 0, flags&4 != 0
+	for _, f := range []*float64{&l.RSI, &l.MACD, &l.Signal, &l.Close, &l.Upper, &l.Lower} {
+		*f = r.Float()
 	}
 }

@@ -1,7 +1,6 @@
 package aggregate
 
 import (
-	"slices"
 	"time"
 
 	"github.com/tickstock/tickstream/pipeline/bar"
@@ -111,14 +110,3 @@ func (p *Partition) MarketDay(t time.Time) (day int32, begins time.Time) {
 
 // MaxAge is how long after its end a bar may still be corrected.
 func (p *Partition) MaxAge() time.Duration { return p.cfg.MaxAge }
-
-// SignalTimeframes are those that signals are computed on, shortest first.
-func (p *Partition) SignalTimeframes() []string {
-	var names []string
-	for i, timeframe := range p.timeframes {
-		if p.signals[i] {
-			names = append(names, timeframe.String())
-		}
-	}
-	return slices.Clip(names)
-}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+
+	"github.com/tickstock/tickstream/pipeline/encoded"
 )
 
 var (
@@ -47,83 +49,42 @@ func (st *State) AppendBinary(b []byte) ([]byte, error) {
 // Decode reads the state of this set at the start of b, and returns it with
 // the bytes that follow it. The error wraps [ErrCorrupt] or [ErrOtherSet].
 func (s *Set) Decode(b []byte) (st *State, rest []byte, err error) {
-	r := reader{left: b}
-	if v := r.byte(); v != stateVersion && !r.bad {
+	r := encoded.Reader{Left: b}
+	if v := r.Byte(); v != stateVersion && !r.Failed {
 		return nil, nil, fmt.Errorf("%w: version %d, not %d", ErrCorrupt, v, stateVersion)
 	}
-	if members := r.uvarint(); members != s.members && !r.bad {
+	if members := r.Uvarint(); members != s.members && !r.Failed {
 		return nil, nil, fmt.Errorf("%w: set %#x, not %#x", ErrOtherSet, members, s.members)
 	}
 	st = s.newState()
-	seen, day := r.uvarint(), r.varint()
+	seen, day := r.Uvarint(), r.Varint()
 	if seen > maxSeen || day != int64(int32(day)) {
 		return nil, nil, fmt.Errorf("%w: candle %d of day %d", ErrCorrupt, seen, day)
 	}
-	st.seen, st.day, st.last = int64(seen), int32(day), r.float()
+	st.seen, st.day, st.last = int64(seen), int32(day), r.Float()
 	sound := within(st.last)
 	for i := range s.memory {
-		st.cells[i] = r.float()
+		st.cells[i] = r.Float()
 		sound = sound && finite(st.cells[i])
 	}
 	for which := range seriesCount {
 		sound = st.readRing(&r, which) && sound
 	}
-	body := b[:len(b)-len(r.left)]
-	sum := r.uint32()
+	body := b[:len(b)-len(r.Left)]
+	sum := r.Uint32()
 	switch {
-	case r.bad:
+	case r.Failed:
 		return nil, nil, fmt.Errorf("%w: no whole state in %d bytes", ErrCorrupt, len(b))
 	case sum != checksum(body):
 		return nil, nil, fmt.Errorf("%w: checksum differs", ErrCorrupt)
 	case !sound:
 		return nil, nil, fmt.Errorf("%w: a value is out of bounds", ErrCorrupt)
 	}
-	return st, r.left, nil
+	return st, r.Left, nil
 }
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 func appendFloat(b []byte, x float64) []byte {
 	return binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
-}
-
-// reader takes values from the front of left; once it cannot, it is bad and
-// yields zeros.
-type reader struct {
-	left []byte
-	bad  bool
-}
-
-func (r *reader) take(n int) []byte {
-	if r.bad || len(r.left) < n {
-		r.bad = true
-		return make([]byte, 8)[:n]
-	}
-	taken := r.left[:n]
-	r.left = r.left[n:]
-	return taken
-}
-
-func (r *reader) byte() byte     { return r.take(1)[0] }
-func (r *reader) uint32() uint32 { return binary.LittleEndian.Uint32(r.take(4)) }
-func (r *reader) float() float64 {
-	return math.Float64frombits(binary.LittleEndian.Uint64(r.take(8)))
-}
-
-func (r *reader) uvarint() uint64 {
-	x, n := binary.Uvarint(r.left)
-	if n <= 0 {
-		r.bad = true
-	}
-	r.take(max(n, 0))
-	return x
-}
-
-func (r *reader) varint() int64 {
-	x, n := binary.Varint(r.left)
-	if n <= 0 {
-		r.bad = true
-	}
-	r.take(max(n, 0))
-	return x
 }

@@ -2,6 +2,7 @@ package indicator
 
 import (
 	"encoding/binary"
+	"github.com/tickstock/tickstream/pipeline/encoded"
 	"math"
 )
 
@@ -37,8 +38,8 @@ func (st *State) appendRing(b []byte, which int) []byte {
 }
 
 // readRing fills a ring for st.seen candles, and tells whether it makes sense.
-func (st *State) readRing(r *reader, which int) bool {
-	decimals := r.byte()
+func (st *State) readRing(r *encoded.Reader, which int) bool {
+	decimals := r.Byte()
 	if decimals > maxDecimals && decimals != rawFloats {
 		return false
 	}
@@ -53,9 +54,9 @@ func (st *State) readRing(r *reader, which int) bool {
 	for range kept {
 		var x float64
 		if decimals == rawFloats {
-			x = r.float()
+			x = r.Float()
 		} else {
-			units += r.varint()
+			units += r.Varint()
 			sound = sound && units >= -maxExact && units <= maxExact
 			x = float64(units) / pow10[decimals]
 		}

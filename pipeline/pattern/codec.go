@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+
+	"github.com/tickstock/tickstream/pipeline/encoded"
 )
 
 // ErrCorrupt is returned by [Set.Decode] for bytes that are no whole state of
@@ -85,87 +87,64 @@ func appendPivots(b []byte, pivots []pivot) []byte {
 // set, with the bytes that follow it. Any set can read any set's states. The
 // error wraps [ErrCorrupt].
 func (s *Set) Decode(b []byte) (st *State, rest []byte, err error) {
-	r := reader{left: b}
-	if v := r.byte(); v != stateVersion && !r.short {
+	r := encoded.Reader{Left: b}
+	if v := r.Byte(); v != stateVersion && !r.Failed {
 		return nil, nil, fmt.Errorf("%w: version %d, not %d", ErrCorrupt, v, stateVersion)
 	}
-	st = &State{set: s, seen: r.int()}
+	st = &State{set: s, seen: int64(r.Uint64())}
 	if st.seen < 0 {
 		return nil, nil, fmt.Errorf("%w: %d bars", ErrCorrupt, st.seen)
 	}
 	sound := true
 	for i := max(0, st.seen-ringBars); i < st.seen; i++ {
 		bar := st.bar(i)
-		*bar = ohlc{start: r.int(), open: r.float(), high: r.float(), low: r.float(), close: r.float()}
+		*bar = ohlc{start: int64(r.Uint64()), open: r.Float(), high: r.Float(), low: r.Float(), close: r.Float()}
 		sound = sound && bar.usable()
 	}
 	for back := range st.totals {
 		for k := range st.totals[back] {
-			st.totals[back][k] = r.float()
+			st.totals[back][k] = r.Float()
 			sound = sound && !math.IsNaN(st.totals[back][k]) && !math.IsInf(st.totals[back][k], 0)
 		}
 	}
 	sound = st.swings.read(&r, st.seen) && sound
-	body := b[:len(b)-len(r.left)]
-	sum := r.uint32()
+	body := b[:len(b)-len(r.Left)]
+	sum := r.Uint32()
 	switch {
-	case r.short:
+	case r.Failed:
 		return nil, nil, fmt.Errorf("%w: it ends after %d bytes", ErrCorrupt, len(b))
 	case sum != crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)):
 		return nil, nil, fmt.Errorf("%w: checksum differs", ErrCorrupt)
 	case !sound:
 		return nil, nil, fmt.Errorf("%w: a value is out of bounds", ErrCorrupt)
 	}
-	return st, r.left, nil
+	return st, r.Left, nil
 }
 
 // read fills s for a series of seen bars, and tells whether it makes sense.
-func (s *swings) read(r *reader, seen int64) bool {
-	flags := r.byte()
+func (s *swings) read(r *encoded.Reader, seen int64) bool {
+	flags := r.Byte()
 	s.count, s.lastHigh = int8(flags&7), flags&lastHighBit != 0
 	if int(s.count) > len(s.pivots) || flags >= bottomBit<<1 {
 		return false
 	}
 	s.top.active, s.bottom.active = flags&topBit != 0, flags&bottomBit != 0
-	sound := r.pivots(s.pivots[:s.count], seen)
+	sound := readPivots(r, s.pivots[:s.count], seen)
 	for _, c := range [...]*contour{&s.top, &s.bottom} {
-		c.brokenHead = r.int()
+		c.brokenHead = int64(r.Uint64())
 		sound = sound && c.brokenHead >= 0 && c.brokenHead < max(seen, 1)
 		if c.active {
-			sound = r.pivots(c.pivots[:], seen) && sound
+			sound = readPivots(r, c.pivots[:], seen) && sound
 		}
 	}
 	return sound
 }
 
-// reader takes values from the front of left; once short, it yields zeros.
-type reader struct {
-	left  []byte
-	short bool
-}
-
-func (r *reader) take(n int) []byte {
-	if r.short || len(r.left) < n {
-		r.short = true
-		return make([]byte, 8)[:n]
-	}
-	taken := r.left[:n]
-	r.left = r.left[n:]
-	return taken
-}
-
-func (r *reader) byte() byte     { return r.take(1)[0] }
-func (r *reader) uint32() uint32 { return binary.LittleEndian.Uint32(r.take(4)) }
-func (r *reader) int() int64     { return int64(binary.LittleEndian.Uint64(r.take(8))) }
-func (r *reader) float() float64 {
-	return math.Float64frombits(binary.LittleEndian.Uint64(r.take(8)))
-}
-
-// pivots fills p and tells whether its bars ascend within seen bars.
-func (r *reader) pivots(p []pivot, seen int64) bool {
+// readPivots fills p and tells whether its bars ascend within seen bars.
+func readPivots(r *encoded.Reader, p []pivot, seen int64) bool {
 	sound, prior := true, int64(0)
 	for i := range p {
-		p[i] = pivot{bar: r.int(), start: r.int(), price: r.float()}
+		p[i] = pivot{bar: int64(r.Uint64()), start: int64(r.Uint64()), price: r.Float()}
 		sound = sound && p[i].bar > prior && p[i].bar < seen && math.Abs(p[i].price) <= maxPrice
 		prior = p[i].bar
 	}

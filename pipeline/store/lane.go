@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
@@ -255,9 +256,9 @@ func (l *lane) write(ctx context.Context, w *writer, rows []record) (result, err
 
 // confirm tells whoever listens that rows are stored. Nobody has to.
 func (l *lane) confirm(table, sessionID string, rows int64, now time.Time) {
-	payload, err := json.Marshal(newConfirmation(sessionID, table, rows, now))
+	payload, err := json.Marshal(event.NewPersistence(sessionID, table, int(rows), now))
 	if err == nil {
-		err = l.js.Conn().Publish(PersistenceSubject, payload)
+		err = l.js.Conn().Publish(stream.Persistence, payload)
 	}
 	if err != nil {
 		l.log.Debug("stored, and could not say so", "err", err)

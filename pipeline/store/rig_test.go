@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -42,10 +41,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	address := os.Getenv("TICKSTREAM_TEST_DATABASE_URL")
-	if address == "" {
-		t.Skip("needs TICKSTREAM_TEST_DATABASE_URL: a PostgreSQL in which schemas may be made")
-	}
+	address := testbed.DatabaseURL(t)
 	db, err := pgx.Connect(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)

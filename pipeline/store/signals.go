@@ -50,7 +50,7 @@ func indicatorTable(expiry time.Duration) table {
 		stamps[indicatorEvent](),
 	}
 	return table{
-		consumer: IndicatorsConsumer, stream: stream.Signals, filter: "tickstock.signals." + event.KindIndicator + ".*.*",
+		consumer: IndicatorsConsumer, stream: stream.Signals, filter: stream.SignalsOf(event.KindIndicator),
 		names: []string{indicatorsTable}, columns: columnsOf(fields), withdraws: true, hyper: "calculated_at",
 		decode: decode(fields, func(e *indicatorEvent) (identity, error) {
 			return identity{e.Symbol, e.SessionID, e.Revision, e.Withdrawn}, expectType(e.Type, "indicator")
@@ -106,7 +106,7 @@ func patternTable(expiry time.Duration) table {
 		stamps[patternEvent](),
 	}
 	return table{
-		consumer: PatternsConsumer, stream: stream.Signals, filter: "tickstock.signals." + event.KindPattern + ".*.*",
+		consumer: PatternsConsumer, stream: stream.Signals, filter: stream.SignalsOf(event.KindPattern),
 		names: []string{patternsTable}, columns: columnsOf(fields), withdraws: true, hyper: "detected_at",
 		decode: decode(fields, func(e *patternEvent) (identity, error) {
 			return identity{e.Symbol, e.SessionID, e.Revision, e.Withdrawn}, expectType(e.Type, "pattern")

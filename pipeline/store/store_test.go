@@ -19,7 +19,7 @@ import (
 
 func TestFreshDatabase(t *testing.T) {
 	r := newRig(t)
-	confirmations, err := r.nats.Connect().SubscribeSync(store.PersistenceSubject)
+	confirmations, err := r.nats.Connect().SubscribeSync(stream.Persistence)
 	if err != nil {
 		t.Fatal(err)
 	}

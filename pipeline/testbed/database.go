@@ -25,15 +25,22 @@ type Database struct {
 	tb      testing.TB
 }
 
+// DatabaseURL is what [DatabaseEnv] names; the test is skipped where it is not
+// set.
+func DatabaseURL(tb testing.TB) string {
+	tb.Helper()
+	address := os.Getenv(DatabaseEnv)
+	if address == "" {
+		tb.Skip("needs " + DatabaseEnv + ": a PostgreSQL in which schemas may be made")
+	}
+	return address
+}
+
 // StartDatabase makes a schema of the test's own, or skips the test where
 // [DatabaseEnv] is not set.
 func StartDatabase(tb testing.TB) *Database {
 	tb.Helper()
-	base := os.Getenv(DatabaseEnv)
-	if base == "" {
-		tb.Skip("needs " + DatabaseEnv + ": a PostgreSQL in which schemas may be made")
-	}
-	parsed, err := url.Parse(base)
+	parsed, err := url.Parse(DatabaseURL(tb))
 	if err != nil {
 		tb.Fatalf("parse database url: %v", err)
 	}

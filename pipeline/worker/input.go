@@ -67,26 +67,26 @@ func openInput(ctx context.Context, js jetstream.JetStream, partition int, last 
 
 func (in *input) close() { in.messages.Stop() }
 
-// next is the next message that was not read yet, and whether more are to come
-// at once.
-func (in *input) next(ctx context.Context) (msg jetstream.Msg, sequence uint64, more bool, err error) {
+// next is the next message that was not read yet, and what the server says of
+// it.
+func (in *input) next(ctx context.Context) (jetstream.Msg, *jetstream.MsgMetadata, error) {
 	for {
 		msg, err := in.messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return nil, 0, false, fmt.Errorf("consume %s: %w", stream.Ticks, err)
+			return nil, nil, fmt.Errorf("consume %s: %w", stream.Ticks, err)
 		}
 		meta, err := msg.Metadata()
 		if err != nil {
-			return nil, 0, false, fmt.Errorf("consume %s: %w", stream.Ticks, err)
+			return nil, nil, fmt.Errorf("consume %s: %w", stream.Ticks, err)
 		}
 		if meta.Sequence.Consumer != in.delivered+1 {
-			return nil, 0, false, fmt.Errorf("consume %s: delivery %d follows %d: %w", stream.Ticks, meta.Sequence.Consumer, in.delivered, errGap)
+			return nil, nil, fmt.Errorf("consume %s: delivery %d follows %d: %w", stream.Ticks, meta.Sequence.Consumer, in.delivered, errGap)
 		}
 		in.delivered = meta.Sequence.Consumer
 		if meta.Sequence.Stream <= in.last {
 			continue // delivered again
 		}
 		in.last = meta.Sequence.Stream
-		return msg, meta.Sequence.Stream, meta.NumPending > 0, nil
+		return msg, meta, nil
 	}
 }

@@ -169,14 +169,14 @@ func (t *tenure) replay(ctx context.Context, end uint64) error {
 	}
 	defer in.close()
 	for more := in.pending > 0; more && t.aggregator.Sequence() < end; {
-		msg, sequence, _, err := in.next(ctx)
+		msg, meta, err := in.next(ctx)
 		if err != nil {
 			return err
 		}
-		if sequence > end {
+		if meta.Sequence.Stream > end {
 			break
 		}
-		t.take(msg, sequence)
+		t.take(msg, meta)
 		in.pending--
 		more = in.pending > 0
 	}

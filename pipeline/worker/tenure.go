@@ -90,12 +90,12 @@ func (t *tenure) consume(ctx context.Context) error {
 	t.report()
 	saved, pause := time.Now(), t.cfg.CheckpointInterval
 	for taken := 1; ; taken++ {
-		msg, sequence, more, err := t.next(ctx, in)
+		msg, meta, err := t.next(ctx, in)
 		if err != nil {
 			return err
 		}
-		t.take(msg, sequence)
-		if more && taken%handEvery != 0 && t.handErr == nil {
+		t.take(msg, meta)
+		if meta.NumPending > 0 && taken%handEvery != 0 && t.handErr == nil {
 			continue
 		}
 		t.handed.Store(&msg)
@@ -116,20 +116,20 @@ func (t *tenure) consume(ctx context.Context) error {
 
 // next waits for a message, and looks now and then whether somebody else has
 // written the checkpoint: to take over, or to ask for a rebuild.
-func (t *tenure) next(ctx context.Context, in *input) (msg jetstream.Msg, sequence uint64, more bool, err error) {
+func (t *tenure) next(ctx context.Context, in *input) (jetstream.Msg, *jetstream.MsgMetadata, error) {
 	for {
 		wait, cancel := context.WithTimeout(ctx, lookInterval)
-		msg, sequence, more, err = in.next(wait)
+		msg, meta, err := in.next(wait)
 		cancel()
 		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return msg, sequence, more, err
+			return msg, meta, err
 		}
 		changed, err := t.checkpoints.changed(ctx)
 		if err != nil {
-			return nil, 0, false, err
+			return nil, nil, err
 		}
 		if changed {
-			return nil, 0, false, errTakenOver
+			return nil, nil, errTakenOver
 		}
 	}
 }
@@ -151,13 +151,11 @@ func (t *tenure) settle() {
 }
 
 // take gives one message of TICKS to the aggregator.
-func (t *tenure) take(msg jetstream.Msg, sequence uint64) {
+func (t *tenure) take(msg jetstream.Msg, meta *jetstream.MsgMetadata) {
 	t.counters.consumed.Add(1)
 	r := t.results
-	r.sequence, r.payload, r.subject = sequence, msg.Data(), msg.Subject()
-	if meta, err := msg.Metadata(); err == nil { // it was read before
-		r.storedAt = meta.Timestamp
-	}
+	sequence := meta.Sequence.Stream
+	r.sequence, r.storedAt, r.payload, r.subject = sequence, meta.Timestamp, msg.Data(), msg.Subject()
 	if isClock(r.subject) {
 		var mark event.ClockMark
 		if err := json.Unmarshal(r.payload, &mark); err != nil {
