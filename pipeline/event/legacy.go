@@ -40,6 +40,10 @@ type BarData struct {
 	Volume int64        `json:"volume"` // whole shares
 }
 
+// CandlestickDetection is the detection method of every pattern: the shapes of
+// candles, by themselves or over pivots.
+const CandlestickDetection = "candlestick"
+
 // DetectionMetadata tells one detection from another.
 type DetectionMetadata struct {
 	SessionID       string    `json:"session_id"`
@@ -62,7 +66,7 @@ func NewStreamingPattern(p *Pattern) StreamingPattern {
 			Timestamp: p.End, Timeframe: p.Timeframe, Parameters: parameters,
 			BarData: BarData{Open: p.Open, High: p.High, Low: p.Low, Close: p.Close, Volume: p.Volume.Int64()},
 			Metadata: DetectionMetadata{
-				SessionID: p.SessionID, DetectionMethod: "candlestick", Direction: p.Direction, Revision: p.Revision,
+				SessionID: p.SessionID, DetectionMethod: CandlestickDetection, Direction: p.Direction, Revision: p.Revision,
 				PatternID: SignalID(KindPattern, p.Pattern, p.Symbol, p.Timeframe, p.Start.Time),
 			},
 		},

@@ -91,7 +91,7 @@ func patternTable(expiry time.Duration) table {
 		optional(document, func(e *patternEvent) any {
 			return object(map[string]any{
 				"session_id": e.SessionID, "bar_start": e.Start, "revision": e.Revision, "sequence": e.Sequence,
-				"detection_method": "streaming", "pattern_id": signalID(event.KindPattern, e.Pattern.Pattern, e.BarKey),
+				"detection_method": event.CandlestickDetection, "pattern_id": signalID(event.KindPattern, e.Pattern.Pattern, e.BarKey),
 			})
 		}, "metadata"),
 		optional(number, func(e *patternEvent) any { return decimal(e.Open) }, "bar_open"),
