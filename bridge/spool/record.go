@@ -6,13 +6,15 @@ import (
 	"hash/crc32"
 )
 
-// A record is its length with the kind in the top byte, the CRC-32C of these
-// four bytes and the data, and the data.
+// A record is the length of its data, its kind, the CRC-32C of both and of the
+// data, and the data.
 const (
-	headerBytes = 8
-	kindShift   = 24
-	// maxRecord is what three bytes of length can say.
-	maxRecord = 1<<kindShift - 1
+	lengthBytes = 4
+	kindBytes   = 1
+	sumBytes    = 4
+	headerBytes = lengthBytes + kindBytes + sumBytes
+	// maxRecord is larger than what NATS takes as a message.
+	maxRecord = 65 << 20
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -23,12 +25,15 @@ var (
 )
 
 func appendRecord(block []byte, r Record) []byte {
-	head := uint32(len(r.Data)) | uint32(r.Kind)<<kindShift
 	start := len(block)
-	block = binary.LittleEndian.AppendUint32(block, head)
-	sum := crc32.Update(crc32.Checksum(block[start:], castagnoli), castagnoli, r.Data)
-	block = binary.LittleEndian.AppendUint32(block, sum)
+	block = binary.LittleEndian.AppendUint32(block, uint32(len(r.Data)))
+	block = append(block, byte(r.Kind))
+	block = binary.LittleEndian.AppendUint32(block, checksum(block[start:], r.Data))
 	return append(block, r.Data...)
+}
+
+func checksum(head, data []byte) uint32 {
+	return crc32.Update(crc32.Checksum(head[:lengthBytes+kindBytes], castagnoli), castagnoli, data)
 }
 
 // parseRecord reads the record at the front of block; its data aliases block.
@@ -37,15 +42,13 @@ func parseRecord(block []byte) (r Record, size int, err error) {
 	if len(block) < headerBytes {
 		return r, 0, errTorn
 	}
-	head := binary.LittleEndian.Uint32(block)
-	length := int(head & maxRecord)
-	size = headerBytes + length
-	if len(block) < size {
+	length := binary.LittleEndian.Uint32(block)
+	if length > maxRecord || len(block)-headerBytes < int(length) {
 		return r, 0, errTorn
 	}
-	r = Record{Kind: Kind(head >> kindShift), Data: block[headerBytes:size:size]}
-	sum := crc32.Update(crc32.Checksum(block[:4], castagnoli), castagnoli, r.Data)
-	if r.Kind >= Kinds || sum != binary.LittleEndian.Uint32(block[4:]) {
+	size = headerBytes + int(length)
+	r = Record{Kind: Kind(block[lengthBytes]), Data: block[headerBytes:size:size]}
+	if r.Kind >= Kinds || checksum(block, r.Data) != binary.LittleEndian.Uint32(block[lengthBytes+kindBytes:]) {
 		return r, size, errDamaged
 	}
 	return r, size, nil

@@ -34,7 +34,7 @@ func (s *Spool) recover() (found Recovery, err error) {
 		if number == s.consumed.segment {
 			from = s.consumed.offset
 		}
-		torn, damaged, err := segment.examine(from, i == len(numbers)-1)
+		torn, damaged, err := segment.examine(from, i == len(numbers)-1, s.cfg.Visit)
 		found.TornBytes += torn
 		found.DamagedBytes += damaged
 		if err != nil {
@@ -79,7 +79,7 @@ func openSegment(dir string, number uint64) (*segment, error) {
 
 // examine counts the records from an offset on and notes what cannot be read.
 // At the end of the last segment that is what a crash tore, and is cut off.
-func (s *segment) examine(from int64, last bool) (torn, damaged int64, err error) {
+func (s *segment) examine(from int64, last bool, visit func(Record)) (torn, damaged int64, err error) {
 	data := make([]byte, s.size-from)
 	if _, err := s.file.ReadAt(data, from); err != nil && len(data) > 0 {
 		return 0, 0, fmt.Errorf("read a spool segment: %w", err)
@@ -90,6 +90,9 @@ func (s *segment) examine(from int64, last bool) (torn, damaged int64, err error
 		switch {
 		case err == nil:
 			s.held[r.Kind]++
+			if visit != nil {
+				visit(r)
+			}
 		case size > 0 && followed(data[size:]):
 			s.holes = append(s.holes, hole{offset, offset + int64(size)})
 			damaged += int64(size)

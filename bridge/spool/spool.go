@@ -34,6 +34,9 @@ type Config struct {
 	// the disk gets room back by whole segments. Defaults to 64 MiB, and to a
 	// sixteenth of MaxBytes where that is less.
 	SegmentBytes int64
+	// Visit, where set, is given each record that waits, in order, when the spool
+	// is opened; its Data is not to be kept.
+	Visit func(Record)
 	// SyncInterval is how long a record may wait to be written through to the
 	// disk; less than zero for each Append. What a process wrote outlives the
 	// process in any case: this is about power. Defaults to 1 s.
@@ -222,16 +225,13 @@ func (s *Spool) writable() (*segment, error) {
 	return made, nil
 }
 
-// Read reads up to limit records on from where the last Read ended; none when
-// it came to the end. Their Data is the caller's.
+// Read reads up to limit records of one segment, on from where the last Read
+// ended; none when it came to the end. Their Data is the caller's.
 func (s *Spool) Read(limit int) ([]Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var records []Record
 	for _, segment := range s.segments {
-		if len(records) == limit {
-			break
-		}
 		if segment.number < s.reading.segment {
 			continue
 		}
@@ -247,6 +247,9 @@ func (s *Spool) Read(limit int) ([]Record, error) {
 				break
 			}
 			records, s.reading.offset = append(records, next...), after
+		}
+		if len(records) > 0 {
+			break
 		}
 	}
 	return records, nil
