@@ -59,11 +59,12 @@ type delivery struct {
 
 // append stores all of msgs, which were read in a term and each of which must
 // carry a message id, or tries until ctx ends or the term has ended without
-// them (errYielded). msgs is used up.
-func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg) error {
+// them (errYielded). Where it is unsure that none is stored already, it looks
+// before it publishes. msgs is used up.
+func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, unsure bool) error {
 	a.waitSince.Store(time.Now().UnixMilli())
 	defer a.waitSince.Store(0)
-	d := &delivery{msgs: msgs, began: time.Now()}
+	d := &delivery{msgs: msgs, began: time.Now(), unsure: unsure}
 	wait := newBackoff()
 	for attempt := 1; ; attempt++ {
 		if err := a.admit(ctx, term); err != nil {

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/redis/go-redis/v9"
 	"github.com/tickstock/tickstream/bridge"
+	"github.com/tickstock/tickstream/bridge/spool"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
@@ -23,6 +25,7 @@ type bed struct {
 	pub   *redis.Client
 	js    jetstream.JetStream
 	cfg   bridge.Config
+	spool string // folder; empty for none
 }
 
 func newBed(t *testing.T) *bed {
@@ -56,17 +59,44 @@ func (b *bed) startWith(cfg bridge.Config, client redis.UniversalClient, js jets
 	return r
 }
 
+// disk opens the bed's spool, where it has one, until the bridge has ended.
+func (b *bed) disk(cfg bridge.Config) *bridge.Spool {
+	b.Helper()
+	if b.spool == "" {
+		return nil
+	}
+	disk, err := bridge.OpenSpool(cfg, spool.Config{Dir: b.spool}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatalf("open the spool: %v", err)
+	}
+	return disk
+}
+
 // launch starts a bridge and waits for nothing.
 func (b *bed) launch(cfg bridge.Config, client redis.UniversalClient, js jetstream.JetStream) *run {
 	b.Helper()
 	log := slog.New(slog.NewTextHandler(b.Output(), nil))
-	ingress, err := bridge.NewIngress(cfg, client, js, stream.Config{}, log)
+	disk := b.disk(cfg)
+	ingress, err := bridge.NewIngress(cfg, client, js, stream.Config{}, disk, log)
 	if err != nil {
 		b.Fatalf("new ingress: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(b.Context()))
 	done := make(chan error, 1)
-	go func() { done <- ingress.Run(ctx) }()
+	announcer := presence.NewAnnouncer(func(ctx context.Context) (jetstream.KeyValue, error) {
+		return js.KeyValue(ctx, stream.ComponentsBucket) //nolint:wrapcheck // by the announcer
+	}, func() presence.Report {
+		return presence.Report{Role: presence.RoleBridge, Instance: cfg.Instance, Bridge: ingress.Report()}
+	}, log)
+	announced := make(chan error, 1)
+	go func() { announced <- announcer.Run(ctx) }()
+	go func() {
+		err := errors.Join(ingress.Run(ctx), <-announced)
+		if disk != nil {
+			err = errors.Join(err, disk.Close())
+		}
+		done <- err
+	}()
 	stopped := false
 	r := &run{report: ingress.Report, stop: func() error {
 		stopped = true
@@ -112,6 +142,7 @@ func (b *bed) publish(payloads ...string) {
 // stored reads a whole stream, in its order, by an ordered consumer.
 func (b *bed) stored(name string, filters ...string) []jetstream.Msg {
 	b.Helper()
+	b.eventually("the test itself connected", b.js.Conn().IsConnected)
 	consumer, err := b.js.OrderedConsumer(b.Context(), name, jetstream.OrderedConsumerConfig{FilterSubjects: filters})
 	if err != nil {
 		b.Fatalf("consume %s: %v", name, err)

@@ -56,10 +56,16 @@ type Config struct {
 	Field string
 	// Limits of what counts as a tick.
 	Limits tick.Limits
-	// MaxQueueBytes bounds the ticks in memory that await JetStream. Beyond
-	// it a channel's oldest are shed and counted, and a stream is read no
-	// further. What [ReadAhead] may hold and up to 32 MiB of refused input
-	// come on top. Defaults to 512 MiB.
+	// MaxSymbols is how many different symbols are taken; ticks of more are
+	// refused. Those that TICKS holds count. Defaults to 50,000.
+	MaxSymbols int
+	// Universe are the symbols whose ticks are taken, as AppV2 spells them;
+	// others are refused. Empty takes all.
+	Universe []string
+	// MaxQueueBytes bounds the ticks in memory that await JetStream. With a
+	// [Spool] they go to disk long before; beyond it a channel's oldest are
+	// shed and counted, and a stream is read no further. What [ReadAhead] may
+	// hold and up to 32 MiB of refused input come on top. Defaults to 512 MiB.
 	MaxQueueBytes int64
 	// Durability is what an acknowledged tick survives. Defaults to ProcessSafe.
 	Durability Durability
@@ -92,6 +98,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.Group, "tickstream")
 	orDefault(&c.Consumer, "bridge")
 	orDefault(&c.Field, "data")
+	orDefault(&c.MaxSymbols, 50_000)
 	orDefault(&c.MaxQueueBytes, 512<<20)
 	orDefault(&c.Durability, ProcessSafe)
 	orDefault(&c.Lateness, 2*time.Second)
@@ -114,6 +121,9 @@ func (c Config) Validate() error {
 	}
 	if err := c.Limits.Validate(); err != nil {
 		errs = append(errs, err)
+	}
+	if c.MaxSymbols < 1 {
+		errs = append(errs, fmt.Errorf("max symbols is %d: give at least 1", c.MaxSymbols))
 	}
 	if c.MaxQueueBytes < 1<<20 {
 		errs = append(errs, fmt.Errorf("max queue bytes is %d: give at least 1 MiB", c.MaxQueueBytes))

@@ -24,24 +24,22 @@ type Ingress struct {
 	streams   stream.Config
 	log       *slog.Logger
 	source    source
-	queue     *queue
+	names     *alignment
+	backlog   *backlog
 	publisher *publisher
 	rejecter  *rejecter
 	turn      *turn
-	gaps      chan termGap
+	gaps      chan missed
 	prepared  atomic.Bool // the streams and buckets were there once
-
-	// surveyed is the term for which was looked how long no bridge listened;
-	// the publisher's own.
-	surveyed int64
 }
 
 // errDrain comes from Run when JetStream did not take all in time.
 var errDrain = errors.New("stopped before all that was read was stored")
 
 // NewIngress makes an ingress. Streams that are missing are made as streams
-// says once JetStream answers; until then ticks wait in memory.
-func NewIngress(cfg Config, client redis.UniversalClient, js jetstream.JetStream, streams stream.Config, log *slog.Logger) (*Ingress, error) {
+// says once JetStream answers; until then ticks wait in memory, or in disk where
+// it is not nil, which the caller opens by [OpenSpool] and closes.
+func NewIngress(cfg Config, client redis.UniversalClient, js jetstream.JetStream, streams stream.Config, disk *Spool, log *slog.Logger) (*Ingress, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("bridge settings: %w", err)
 	}
@@ -54,14 +52,20 @@ func NewIngress(cfg Config, client redis.UniversalClient, js jetstream.JetStream
 		return nil, fmt.Errorf("stream settings: %w", err)
 	}
 	i := &Ingress{
-		cfg: cfg, js: js, streams: streams, log: log, surveyed: -1,
-		queue: newQueue(cfg.MaxQueueBytes), gaps: make(chan termGap, gapBacklog),
+		cfg: cfg, js: js, streams: streams, log: log,
+		names: newAlignment(), gaps: make(chan missed, gapBacklog),
 	}
+	found := Spool{}
+	if disk != nil {
+		found, i.names = *disk, disk.names
+	}
+	i.backlog = newBacklog(cfg.MaxQueueBytes, found.spool, i.names, log)
+	i.backlog.settled = found.behind
 	switch cfg.Source {
 	case Stream:
 		i.source = newRedisStream(client, cfg, log)
 	default:
-		i.source = newPubSub(client, cfg, i.reportGap, log)
+		i.source = newPubSub(client, cfg, i.names, log)
 	}
 	if i.turn, err = newTurn(cfg, i.leases, log); err != nil {
 		return nil, err
@@ -70,18 +74,22 @@ func NewIngress(cfg Config, client redis.UniversalClient, js jetstream.JetStream
 	appenderOf := func(name string) *appender {
 		return newAppender(js, name, cfg, i.turn.awaitLease, i.prepareStreams, log)
 	}
-	i.rejecter = newRejecter(appenderOf(stream.Rejects), cfg.Channel, prefix, i.source.settle, log)
+	i.rejecter = newRejecter(appenderOf(stream.Rejects), cfg.Channel, prefix, i.names, i.source.settle, log)
 	i.publisher = &publisher{
-		cfg: cfg, queue: i.queue, decoder: decoder, rejecter: i.rejecter, appender: appenderOf(stream.Ticks),
-		settle: i.source.settle, admit: i.admit, prefix: prefix,
+		cfg: cfg, backlog: i.backlog, names: i.names, decoder: decoder, symbols: newSymbols(cfg), turn: i.turn,
+		rejecter: i.rejecter, appender: appenderOf(stream.Ticks), settle: i.source.settle, admit: i.turn.awaitLease,
+		covered: i.covered, report: i.reportGap, lastMark: i.lastMark, listened: i.reportDowntime, log: log, prefix: prefix,
+	}
+	if found.waiting > 0 {
+		i.publisher.unreconciled = time.Now()
 	}
 	return i, nil
 }
 
 // Run reads until ctx ends, then stores what was read and returns. While
-// another bridge reads the same source it stands by. It returns an error where
-// not all could be stored within the drain timeout, or where the streams cannot
-// be used ([stream.ErrConflict]).
+// another bridge stores what the same source says it stands by. It returns an
+// error where not all could be stored, or spooled, within the drain timeout, or
+// where the streams cannot be used ([stream.ErrConflict]).
 func (i *Ingress) Run(ctx context.Context) error {
 	// Storing outlives reading, so that a stop loses nothing, and the lease
 	// outlives both.
@@ -96,17 +104,19 @@ func (i *Ingress) Run(ctx context.Context) error {
 	group, reading := errgroup.WithContext(ctx)
 	group.Go(func() error { // ends with ctx, or with the first error below
 		defer close(read)
-		defer i.queue.close()
+		defer i.backlog.close()
 		return i.read(reading)
 	})
-	group.Go(func() error { // ends when the queue is closed and empty
+	group.Go(func() error { // ends when the backlog is closed and empty
 		defer i.rejecter.done()
 		if err := i.prepareStreams(storing); err != nil {
 			return err
 		}
+		i.learnSymbols(storing)
 		return i.publisher.run(storing)
 	})
-	group.Go(func() error { // ends when the publisher has
+	group.Go(func() error { i.backlog.runSpooler(storing); return nil }) // ends with storing
+	group.Go(func() error {                                              // ends when the publisher has
 		defer close(stored)
 		return i.rejecter.run(storing)
 	})
@@ -131,43 +141,37 @@ func (i *Ingress) Run(ctx context.Context) error {
 	return err
 }
 
-// read reads the source whenever it is this bridge's turn, until ctx ends.
+// read reads the source until ctx ends: a channel at all times, for what it says
+// is gone a moment later, and a stream when it is this bridge's turn.
 func (i *Ingress) read(ctx context.Context) error {
+	if i.cfg.Source == PubSub {
+		return i.source.run(ctx, i.backlog) //nolint:wrapcheck // it says what it did
+	}
 	for {
-		term, err := i.turn.awaitTerm(ctx, i.cfg.Source)
+		term, err := i.turn.awaitTerm(ctx)
 		if err != nil {
 			return nil //nolint:nilerr // ctx has ended
 		}
-		i.queue.begin(term)
+		i.backlog.begin(term)
 		during, end := i.turn.during(ctx, term)
-		err = i.source.run(during, i.queue)
+		err = i.source.run(during, i.backlog)
 		end()
 		if err != nil || ctx.Err() != nil {
 			return err //nolint:wrapcheck // it says what it did
 		}
-		ticks, _ := i.outstanding()
-		i.queue.clear()
+		i.backlog.clear()
 		i.source.forget()
-		i.log.Warn("another bridge took over, giving up what was read and not stored", "ticks", ticks)
+		i.log.Warn("another bridge took over")
 	}
 }
 
-// admit waits until what was read in a term may be stored. For the first of a
-// term it looks how long no bridge listened before.
-func (i *Ingress) admit(ctx context.Context, term int64) error {
-	if err := i.turn.awaitLease(ctx, term); err != nil {
-		return err
+// learnSymbols is worth a warning at most: without it the cap begins anew.
+func (i *Ingress) learnSymbols(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, i.cfg.DrainTimeout)
+	defer cancel()
+	if err := i.publisher.symbols.learn(ctx, i.js); err != nil {
+		i.log.Warn("cannot tell which symbols are known", "err", err)
 	}
-	if i.surveyed == term {
-		return nil
-	}
-	i.surveyed = term
-	if watermark, err := i.lastMark(ctx); err != nil {
-		i.log.Warn("cannot tell since when no bridge listened", "err", err)
-	} else if !watermark.IsZero() {
-		i.source.resume(watermark.Add(i.cfg.Lateness))
-	}
-	return nil
 }
 
 // leases is the bucket of the lease, made again where somebody deleted it.
@@ -211,7 +215,7 @@ func (i *Ingress) prepareStreams(ctx context.Context) error {
 // Report is what only the bridge knows, for its presence.
 func (i *Ingress) Report() *presence.Bridge {
 	state := i.source.state()
-	ticks, bytes, shed := i.queue.depth()
+	waiting := i.backlog.depth()
 	standing, _, _ := i.turn.now()
 	blocked := max(i.publisher.appender.blockedFor(time.Now()), i.rejecter.appender.blockedFor(time.Now()))
 	return &presence.Bridge{
@@ -224,9 +228,13 @@ func (i *Ingress) Report() *presence.Bridge {
 		Received:         state.received,
 		Stored:           i.publisher.stored.Load(),
 		Rejected:         i.rejecter.totals(),
-		Shed:             shed,
-		QueuedTicks:      ticks,
-		QueuedBytes:      bytes,
+		Symbols:          i.publisher.symbols.count.Load(),
+		Shed:             waiting.shed,
+		QueuedTicks:      waiting.ticks,
+		QueuedBytes:      waiting.bytes,
+		SpooledTicks:     waiting.spooledTicks,
+		SpooledBytes:     waiting.spooledBytes,
+		SpoolFailure:     waiting.failure,
 		PublishFailures:  i.publisher.appender.retries.Load() + i.rejecter.appender.retries.Load(),
 		PublishBlockedMs: blocked.Milliseconds(),
 	}

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -15,25 +15,44 @@ import (
 	"github.com/tickstock/tickstream/pipeline/tick"
 )
 
-// publisher takes what waits in the queue, whether one message or a whole
+// publisher takes what waits in the backlog, whether one message or a whole
 // batch, stores it in TICKS and settles it with the source. No timer holds a
 // tick back: a batch is what came while the one before was under way.
 type publisher struct {
 	cfg      Config
-	queue    *queue
+	backlog  *backlog
+	names    *alignment
 	decoder  *tick.Decoder
+	symbols  *symbols
 	appender *appender
 	rejecter *rejecter
+	turn     *turn
 	settle   func(context.Context, []message)
 	// admit waits until what was read in a term may be stored, or returns
 	// errYielded.
-	admit      func(ctx context.Context, term int64) error
+	admit func(ctx context.Context, term int64) error
+	// covered tells whether another bridge hears the source as well.
+	covered func(context.Context) bool
+	// report hands a gap over to be published.
+	report   func(missed)
+	lastMark func(context.Context) (time.Time, error)
+	// listened has it reported how long no bridge listened before this one.
+	listened   func(context.Context)
+	log        *slog.Logger
 	partitions atomic.Int64
 	prefix     string // of message ids
 
 	next   uint64
 	stored atomic.Int64
 	taken  batch
+	// unreconciled is since when there may be messages in the backlog that only
+	// this bridge heard, while another leads; zero where there are none.
+	unreconciled time.Time
+	// succeeded tells that it is known who listened before this bridge: another,
+	// up to a message that this one heard, or this one.
+	succeeded bool
+	// yieldedAt is the gap for which this bridge stepped down already.
+	yieldedAt time.Time
 }
 
 // batch is what the publisher works on; its memory is used again.
@@ -43,50 +62,95 @@ type batch struct {
 	msgs []*nats.Msg // to be stored: ticks and marks
 	kept []message   // the ticks among all
 	tick tick.Tick
+	// before is when this bridge began to lead: what was read before it may be
+	// stored already, by another.
+	before time.Time
+	known  *survey // nil where it is known that nothing is
 }
 
-// run stores until the queue is closed and empty, or ctx ends. What another
-// bridge took over it gives up.
+// unsure tells whether a message may be stored already.
+func (b *batch) unsure(m *message) bool { return m.receivedAt.Before(b.before) }
+
+// run stores until the backlog is closed and empty, or ctx ends.
 func (p *publisher) run(ctx context.Context) error {
+	if p.cfg.Source == Stream {
+		return p.runStream(ctx)
+	}
+	return p.runChannel(ctx)
+}
+
+// runStream stores what a Redis stream gave. What another bridge took over it
+// gives up: Redis has it still.
+func (p *publisher) runStream(ctx context.Context) error {
 	b := &p.taken
 	for {
-		var err error
-		b.all, err = p.queue.take(ctx, b.all[:0], maxBatch)
-		if errors.Is(err, errQueueClosed) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("take ticks to publish: %w", err)
-		}
-		b.term = p.queue.handTerm()
-		err = p.handle(ctx, b)
-		if err != nil && !errors.Is(err, errYielded) {
+		done, err := p.fetch(ctx, b)
+		if done || err != nil {
 			return err
 		}
-		p.queue.release(err != nil)
-		clear(b.all)
-		clear(b.kept)
-		clear(b.msgs)
+		b.term = p.backlog.handTerm()
+		if err := p.admit(ctx, b.term); err == nil {
+			b.all, err = p.withoutKept(ctx, b.all)
+			if err == nil {
+				err = p.handle(ctx, b)
+			}
+			if err != nil && !errors.Is(err, errYielded) {
+				return err
+			}
+		} else if !errors.Is(err, errYielded) {
+			return err
+		}
+		if err := p.done(b); err != nil {
+			return err
+		}
 	}
+}
+
+// fetch waits for a batch; done tells that there will be none.
+func (p *publisher) fetch(ctx context.Context, b *batch) (done bool, err error) {
+	b.all, err = p.backlog.take(ctx, b.all[:0], maxBatch)
+	if errors.Is(err, errBacklogClosed) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("take ticks to publish: %w", err)
+	}
+	return false, nil
+}
+
+// done lets go of a batch.
+func (p *publisher) done(b *batch) error {
+	err := p.backlog.settleAll(p.appender.last)
+	clear(b.all)
+	clear(b.kept)
+	clear(b.msgs)
+	if err != nil {
+		return fmt.Errorf("let go of what is stored: %w", err)
+	}
+	return nil
 }
 
 // handle stores the ticks and marks of a batch and rejects the rest.
 func (p *publisher) handle(ctx context.Context, b *batch) error {
-	if err := p.admit(ctx, b.term); err != nil {
-		return err
-	}
-	var err error
-	if b.all, err = p.withoutKept(ctx, b.all); err != nil {
-		return err
-	}
 	b.msgs, b.kept = b.msgs[:0], b.kept[:0]
+	unsure := false
 	for i := range b.all {
 		m := &b.all[i]
-		if m.isMark() {
-			b.msgs = p.appendMarks(b.msgs, m.watermark)
+		if m.gap != nil {
+			if err := p.handleGap(ctx, b, i); err != nil {
+				return err
+			}
 			continue
 		}
-		msg, err := p.encode(ctx, b.term, m, &b.tick)
+		if b.known != nil && b.unsure(m) && b.known.has(m.at) {
+			continue
+		}
+		unsure = unsure || b.unsure(m)
+		if m.isMark() {
+			b.msgs = p.appendMarks(b.msgs, m)
+			continue
+		}
+		msg, err := p.encode(ctx, b, m)
 		if err != nil {
 			return fmt.Errorf("handle a tick: %w", err)
 		}
@@ -94,10 +158,15 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 			b.msgs, b.kept = append(b.msgs, msg), append(b.kept, *m)
 		}
 	}
+	return p.store(ctx, b, unsure)
+}
+
+// store stores what was made of a batch so far.
+func (p *publisher) store(ctx context.Context, b *batch, unsure bool) error {
 	if len(b.msgs) == 0 {
 		return nil
 	}
-	if err := p.appender.append(ctx, b.term, b.msgs); err != nil {
+	if err := p.appender.append(ctx, b.term, b.msgs, unsure); err != nil {
 		return fmt.Errorf("store ticks: %w", err)
 	}
 	p.stored.Add(int64(len(b.kept)))
@@ -106,33 +175,42 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 }
 
 // encode makes the message of a tick; nil for what is none, which it rejects.
-func (p *publisher) encode(ctx context.Context, term int64, m *message, t *tick.Tick) (*nats.Msg, error) {
-	if m.refused != "" {
-		return nil, p.rejecter.reject(ctx, term, *m, reasonFieldMissing, m.refused)
+func (p *publisher) encode(ctx context.Context, b *batch, m *message) (*nats.Msg, error) {
+	reject := func(reason, detail string) (*nats.Msg, error) {
+		return nil, p.rejecter.reject(ctx, b.term, b.unsure(m), *m, reason, detail)
+	}
+	if m.reason != "" {
+		return reject(m.reason, m.detail)
 	}
 	payload := []byte(m.payload)
-	err := p.decoder.Decode(payload, m.receivedAt, t)
+	err := p.decoder.Decode(payload, m.receivedAt, &b.tick)
 	if refusal, ok := errors.AsType[*tick.Refusal](err); ok {
-		return nil, p.rejecter.reject(ctx, term, *m, string(refusal.Reason), refusal.Detail)
+		return reject(string(refusal.Reason), refusal.Detail)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("decode: %w", err)
 	}
-	msg := nats.NewMsg(stream.TickSubject(t.Symbol))
+	subject, refusal := p.symbols.admit(b.tick.Symbol)
+	if refusal != nil {
+		return reject(string(refusal.Reason), refusal.Detail)
+	}
+	msg := nats.NewMsg(subject)
 	msg.Data = payload
 	p.next++
-	msg.Header.Set(nats.MsgIdHdr, messageID(p.prefix, *m, p.next))
+	msg.Header.Set(nats.MsgIdHdr, p.names.messageID(p.prefix, m, p.next))
 	return msg, nil
 }
 
-func (p *publisher) appendMarks(msgs []*nats.Msg, watermark time.Time) []*nats.Msg {
+// appendMarks adds a clock mark, one a partition.
+func (p *publisher) appendMarks(msgs []*nats.Msg, m *message) []*nats.Msg {
 	// A struct of a string and a time always encodes.
-	data, _ := json.Marshal(event.NewClockMark(watermark))
+	data, _ := json.Marshal(event.NewClockMark(m.watermark))
+	p.next++
+	at := p.names.messageID(p.prefix, m, p.next)
 	for partition := range int(p.partitions.Load()) {
 		msg := nats.NewMsg(stream.ClockSubject(partition))
 		msg.Data = data
-		p.next++
-		msg.Header.Set(nats.MsgIdHdr, p.prefix+strconv.FormatUint(p.next, 36))
+		msg.Header.Set(nats.MsgIdHdr, markID(at, m.watermark, partition))
 		msgs = append(msgs, msg)
 	}
 	return msgs

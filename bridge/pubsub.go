@@ -12,6 +12,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/redis/go-redis/v9"
+	"github.com/tickstock/tickstream/pipeline/tick"
 )
 
 // pingInterval is how often a subscription is asked for a sign of life. Redis
@@ -23,13 +24,14 @@ const pingInterval = time.Second
 // Redis disconnects a subscriber that is slow.
 type pubsub struct {
 	connection
-	client    redis.UniversalClient
-	cfg       Config
-	reportGap gapReporter
-	log       *slog.Logger
+	client redis.UniversalClient
+	cfg    Config
+	names  *alignment
+	log    *slog.Logger
 
 	dials    *dials
 	lastSign atomic.Int64 // Unix ns of the last message or pong
+	into     *backlog
 
 	mu        sync.Mutex
 	began     time.Time // when this process subscribed first
@@ -38,12 +40,15 @@ type pubsub struct {
 
 var _ source = (*pubsub)(nil)
 
-func newPubSub(client redis.UniversalClient, cfg Config, reportGap gapReporter, log *slog.Logger) *pubsub {
-	return &pubsub{client: client, cfg: cfg, reportGap: reportGap, log: log, dials: watchDials(client)}
+func newPubSub(client redis.UniversalClient, cfg Config, names *alignment, log *slog.Logger) *pubsub {
+	return &pubsub{client: client, cfg: cfg, names: names, log: log, dials: watchDials(client)}
 }
 
 // run subscribes, and subscribes again whenever the subscription ends.
-func (p *pubsub) run(ctx context.Context, into *queue) error {
+func (p *pubsub) run(ctx context.Context, into *backlog) error {
+	p.mu.Lock()
+	p.into = into
+	p.mu.Unlock()
 	var lost error
 	p.keep(ctx, p.log.With("channel", p.cfg.Channel), func(connected func()) error {
 		lost = p.listen(ctx, into, lost, connected)
@@ -53,27 +58,21 @@ func (p *pubsub) run(ctx context.Context, into *queue) error {
 }
 
 // listen is the life of one subscription. It returns the error that ended it.
-func (p *pubsub) listen(ctx context.Context, into *queue, lost error, connected func()) error {
+func (p *pubsub) listen(ctx context.Context, into *backlog, lost error, connected func()) error {
 	sub := p.client.Subscribe(ctx)
-	var pinger sync.WaitGroup
-	defer pinger.Wait()
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
 	closed := make(chan struct{})
 	defer close(closed)
 	defer func() { _ = sub.Close() }() // the connection is given up either way
 
-	if err := sub.Subscribe(ctx, p.cfg.Channel); err != nil {
-		return fmt.Errorf("subscribe to %s: %w", p.cfg.Channel, err)
-	}
-	reply, err := sub.ReceiveTimeout(ctx, p.cfg.SilenceTimeout)
-	if err != nil {
-		return fmt.Errorf("subscribe to %s: %w", p.cfg.Channel, err)
-	}
-	if confirmation, ok := reply.(*redis.Subscription); !ok || confirmation.Kind != "subscribe" {
-		return fmt.Errorf("subscribe to %s: Redis answered %v", p.cfg.Channel, reply)
+	if err := p.subscribe(ctx, sub); err != nil {
+		return err
 	}
 	now := time.Now()
+	course := newCourse(p.names, into)
 	if before := p.lastSign.Swap(now.UnixNano()); before != 0 {
-		p.reportGap(time.Unix(0, before), now, gapReason(lost))
+		course.add(message{receivedAt: now, gap: &missed{From: time.Unix(0, before), To: now, Reason: gapReason(lost)}})
 	} else {
 		p.reportDowntime(func() { p.began = now })
 	}
@@ -86,8 +85,10 @@ func (p *pubsub) listen(ctx context.Context, into *queue, lost error, connected 
 	connected()
 	p.log.Info("subscribed", "channel", p.cfg.Channel)
 
-	// Ends when closed is closed or ctx ends, and then ends the read below.
-	pinger.Go(func() { p.keepAlive(ctx, sub, closed) })
+	// Both end when closed is closed or ctx ends; the first then ends the read.
+	helpers.Go(func() { p.keepAlive(ctx, sub, closed) })
+	helpers.Go(func() { p.sendBeats(ctx, closed) })
+	defer course.end()
 	reading := context.WithoutCancel(ctx) // up to the answer to unsubscribe
 	for {
 		reply, err := sub.Receive(reading)
@@ -98,11 +99,15 @@ func (p *pubsub) listen(ctx context.Context, into *queue, lost error, connected 
 		p.lastSign.Store(now.UnixNano())
 		switch reply := reply.(type) {
 		case *redis.Message:
+			if reply.Channel != p.cfg.Channel {
+				course.beat(reply.Payload)
+				continue
+			}
 			p.received.Add(1)
-			into.put(message{payload: reply.Payload, receivedAt: now})
+			course.add(p.message(reply.Payload, now))
 		case *redis.Pong:
 			if asked, err := strconv.ParseInt(reply.Payload, 10, 64); err == nil && asked != 0 {
-				into.put(message{watermark: time.Unix(0, asked).Add(-p.cfg.Lateness), receivedAt: now})
+				course.add(message{watermark: time.Unix(0, asked).Add(-p.cfg.Lateness), receivedAt: now})
 			}
 		case *redis.Subscription:
 			if reply.Kind == "unsubscribe" {
@@ -112,6 +117,42 @@ func (p *pubsub) listen(ctx context.Context, into *queue, lost error, connected 
 			return fmt.Errorf("read from %s: connection was replaced", p.cfg.Channel)
 		}
 	}
+}
+
+// subscribe joins the channel, and that of the beats.
+func (p *pubsub) subscribe(ctx context.Context, sub *redis.PubSub) error {
+	for _, channel := range []string{beatChannel(p.cfg.Channel), p.cfg.Channel} {
+		if err := sub.Subscribe(ctx, channel); err != nil {
+			return fmt.Errorf("subscribe to %s: %w", channel, err)
+		}
+		for confirmed := false; !confirmed; {
+			reply, err := sub.ReceiveTimeout(ctx, p.cfg.SilenceTimeout)
+			if err != nil {
+				return fmt.Errorf("subscribe to %s: %w", channel, err)
+			}
+			switch reply := reply.(type) {
+			case *redis.Message: // a beat, before there is anything to place by it
+			case *redis.Subscription:
+				if reply.Kind != "subscribe" {
+					return fmt.Errorf("subscribe to %s: Redis answered %v", channel, reply)
+				}
+				confirmed = true
+			default:
+				return fmt.Errorf("subscribe to %s: Redis answered %v", channel, reply)
+			}
+		}
+	}
+	return nil
+}
+
+// message is a tick as it came; what is too large for one is cut at once.
+func (p *pubsub) message(payload string, now time.Time) message {
+	m := message{payload: payload, receivedAt: now}
+	if limit := p.cfg.Limits.PayloadLimit(); len(payload) > limit {
+		m.reason, m.detail = string(tick.PayloadTooLarge), fmt.Sprintf("%d bytes, at most %d", len(payload), limit)
+		m.cut()
+	}
+	return m
 }
 
 // keepAlive pings, and closes a subscription that does not answer. When ctx
@@ -201,20 +242,15 @@ func (p *pubsub) resume(until time.Time) {
 func (p *pubsub) reportDowntime(learn func()) {
 	p.mu.Lock()
 	learn()
-	from, to := p.earlierAt, p.began
+	from, to, into := p.earlierAt, p.began, p.into
 	p.mu.Unlock()
 	if !from.IsZero() && to.After(from) {
-		p.reportGap(from, to, "no bridge was running")
+		into.put(message{receivedAt: to, gap: &missed{From: from, To: to, Reason: "no bridge was running"}})
 	}
 }
 
-// forget begins anew: until it is heard again, another bridge listened.
-func (p *pubsub) forget() {
-	p.lastSign.Store(0)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.began, p.earlierAt = time.Time{}, time.Time{}
-}
+// forget has nothing to do: a channel is read at all times.
+func (p *pubsub) forget() {}
 
 // finish has nothing to tell a channel.
 func (p *pubsub) finish(context.Context) {}

@@ -44,7 +44,7 @@ func newRedisStream(client redis.UniversalClient, cfg Config, log *slog.Logger) 
 }
 
 // run reads, and begins again whenever Redis was away.
-func (s *redisStream) run(ctx context.Context, into *queue) error {
+func (s *redisStream) run(ctx context.Context, into *backlog) error {
 	s.keep(ctx, s.log.With("redis_stream", s.cfg.Channel), func(connected func()) error { return s.read(ctx, into, connected) })
 	return nil
 }
@@ -52,7 +52,7 @@ func (s *redisStream) run(ctx context.Context, into *queue) error {
 // read joins the group, takes up what this consumer was given before, claims
 // what dead consumers left, and then reads what is new until Redis fails or
 // ctx ends.
-func (s *redisStream) read(ctx context.Context, into *queue, connected func()) error {
+func (s *redisStream) read(ctx context.Context, into *backlog, connected func()) error {
 	err := s.client.XGroupCreateMkStream(ctx, s.cfg.Channel, s.cfg.Group, "0").Err()
 	if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
 		return fmt.Errorf("join group %s of %s: %w", s.cfg.Group, s.cfg.Channel, err)
@@ -104,7 +104,7 @@ func (s *redisStream) read(ctx context.Context, into *queue, connected func()) e
 
 // readOwn reads the entries that Redis holds as given to this consumer: from
 // an earlier life, or from a reply that was lost on the way.
-func (s *redisStream) readOwn(ctx context.Context, into *queue) error {
+func (s *redisStream) readOwn(ctx context.Context, into *backlog) error {
 	after := "0"
 	for {
 		entries, err := s.readGroup(ctx, after, -1)
@@ -139,7 +139,7 @@ func (s *redisStream) readGroup(ctx context.Context, after string, block time.Du
 }
 
 // claim takes over what consumers that are gone have left unacknowledged.
-func (s *redisStream) claim(ctx context.Context, into *queue) error {
+func (s *redisStream) claim(ctx context.Context, into *backlog) error {
 	start := "0-0"
 	for {
 		entries, next, err := s.client.XAutoClaim(ctx, &redis.XAutoClaimArgs{
@@ -160,7 +160,7 @@ func (s *redisStream) claim(ctx context.Context, into *queue) error {
 }
 
 // hand puts entries into the queue, but for those that are in it already.
-func (s *redisStream) hand(ctx context.Context, into *queue, entries []redis.XMessage, redelivered bool) error {
+func (s *redisStream) hand(ctx context.Context, into *backlog, entries []redis.XMessage, redelivered bool) error {
 	now := time.Now()
 	for _, entry := range entries {
 		s.mu.Lock()
@@ -177,7 +177,10 @@ func (s *redisStream) hand(ctx context.Context, into *queue, entries []redis.XMe
 		}
 		s.received.Add(1)
 		m := message{receivedAt: now, entryID: entry.ID, redelivered: redelivered}
-		m.payload, m.refused = s.payload(entry)
+		m.payload, m.detail = s.payload(entry)
+		if m.detail != "" {
+			m.reason = reasonFieldMissing
+		}
 		if err := into.putWait(ctx, m); err != nil {
 			return err
 		}

@@ -35,7 +35,8 @@ const (
 type refusal struct {
 	message
 	term   int64
-	size   int // of the whole payload
+	unsure bool // whether it is kept already
+	size   int  // of the whole payload
 	reason string
 	detail string
 }
@@ -47,6 +48,7 @@ type rejecter struct {
 	settle   func(context.Context, []message)
 	origin   string
 	prefix   string // of message ids
+	names    *alignment
 	log      *slog.Logger
 
 	waiting chan refusal
@@ -63,9 +65,9 @@ type rejecter struct {
 // rejectBacklog bounds how many wait for REJECTS.
 const rejectBacklog = 10_000
 
-func newRejecter(a *appender, origin, prefix string, settle func(context.Context, []message), log *slog.Logger) *rejecter {
+func newRejecter(a *appender, origin, prefix string, names *alignment, settle func(context.Context, []message), log *slog.Logger) *rejecter {
 	return &rejecter{
-		appender: a, settle: settle, origin: origin, prefix: prefix, log: log,
+		appender: a, settle: settle, origin: origin, prefix: prefix, names: names, log: log,
 		waiting: make(chan refusal, rejectBacklog), room: semaphore.NewWeighted(rejectQueueBytes),
 		counts: make(map[string]int64), logged: make(map[string]time.Time), quieted: make(map[string]int64),
 	}
@@ -73,13 +75,10 @@ func newRejecter(a *appender, origin, prefix string, settle func(context.Context
 
 // reject takes one refused message; it waits when the backlog is full, for a
 // refused message is as much to be kept as a tick.
-func (r *rejecter) reject(ctx context.Context, term int64, m message, reason, detail string) error {
-	r.count(reason, detail, m)
-	refused := refusal{message: m, term: term, size: len(m.payload), reason: reason, detail: detail}
-	if refused.size > maxRejectBytes {
-		// A part of a string would hold on to the whole.
-		refused.payload = strings.Clone(m.payload[:maxRejectBytes])
-	}
+func (r *rejecter) reject(ctx context.Context, term int64, unsure bool, m message, reason, detail string) error {
+	r.count(reason, detail)
+	m.cut()
+	refused := refusal{message: m, term: term, unsure: unsure, size: m.wholeSize, reason: reason, detail: detail}
 	r.pending.Add(1)
 	if err := r.room.Acquire(ctx, refused.message.size()); err != nil {
 		return fmt.Errorf("keep a reject: %w", err)
@@ -94,7 +93,7 @@ func (r *rejecter) reject(ctx context.Context, term int64, m message, reason, de
 
 // count counts by reason and logs the first of a kind, then one line for all
 // that follow within a while.
-func (r *rejecter) count(reason, detail string, m message) {
+func (r *rejecter) count(reason, detail string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.counts[reason]++
@@ -170,13 +169,15 @@ func (r *rejecter) store(ctx context.Context, batch []refusal) error {
 	var msgs []*nats.Msg
 	var kept []message
 	var bytes int64
+	unsure := false
 	for i := range batch {
 		bytes += batch[i].message.size()
+		unsure = unsure || batch[i].unsure
 		if batch[i].term == term {
 			msgs, kept = append(msgs, r.encode(batch[i])), append(kept, batch[i].message)
 		}
 	}
-	err := r.appender.append(ctx, term, msgs)
+	err := r.appender.append(ctx, term, msgs, unsure)
 	if err != nil && !errors.Is(err, errYielded) {
 		return fmt.Errorf("store %d rejects: %w", len(batch), err)
 	}
@@ -192,12 +193,12 @@ func (r *rejecter) encode(refused refusal) *nats.Msg {
 	msg := nats.NewMsg(stream.RejectSubject(refused.reason))
 	msg.Data = []byte(refused.payload)
 	r.next++
-	msg.Header.Set(nats.MsgIdHdr, messageID(r.prefix, refused.message, r.next))
+	msg.Header.Set(nats.MsgIdHdr, r.names.messageID(r.prefix, &refused.message, r.next))
 	msg.Header.Set(event.HeaderRejectReason, refused.reason)
 	msg.Header.Set(event.HeaderRejectDetail, headerText(refused.detail))
 	msg.Header.Set(event.HeaderRejectSource, headerText(r.origin))
 	msg.Header.Set(event.HeaderRejectReceivedAt, refused.receivedAt.UTC().Format(time.RFC3339Nano))
-	if refused.size > len(refused.payload) {
+	if refused.size > 0 {
 		msg.Header.Set(event.HeaderRejectSize, strconv.Itoa(refused.size))
 	}
 	return msg
@@ -213,11 +214,15 @@ func headerText(text string) string {
 	}, text)
 }
 
-// messageID is the entry's own id where the source has one, which is the same
-// after a restart, else a number of this process's life.
-func messageID(prefix string, m message, n uint64) string {
+// messageID is the entry's own id where the source has one, or that of the
+// place in a channel, which are the same after a restart and for every bridge;
+// else a number of this process's life.
+func (a *alignment) messageID(prefix string, m *message, n uint64) string {
 	if m.entryID != "" {
 		return m.entryID
+	}
+	if id := a.id(m.at); id != "" {
+		return id
 	}
 	return prefix + strconv.FormatUint(n, 36)
 }

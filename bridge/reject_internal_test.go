@@ -12,13 +12,13 @@ import (
 
 func TestRejectsAreCutAndBoundedByBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRejecter(nil, "channel", "id.", nil, quiet)
+		r := newRejecter(nil, "channel", "id.", newAlignment(), nil, quiet)
 		large := message{payload: strings.Repeat("x", 10*maxRejectBytes)}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { // ends with cancel
 			for {
-				if err := r.reject(ctx, 0, large, "payload_too_large", ""); err != nil {
+				if err := r.reject(ctx, 0, false, large, "payload_too_large", ""); err != nil {
 					done <- err
 					return
 				}

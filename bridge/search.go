@@ -20,13 +20,6 @@ const (
 	readBatch = 1000
 )
 
-// place is a message in a stream.
-type place struct {
-	created time.Time // of the stream
-	seq     uint64
-	id      string // of the message; empty where it is not known
-}
-
 // search looks for message ids in a stream, up to its end as the leader knows
 // it. It keeps its progress: run after an error goes on where it stopped, so
 // each attempt comes nearer to the end however long the way is.
@@ -37,6 +30,10 @@ type search struct {
 	since   time.Time       // nothing that is looked for is older
 	behind  place           // nor before this, as long as this is there
 	found   map[string]bool // by the ids that are looked for
+	// visit, where set, is given each id on the way, and begun is called
+	// whenever the way is begun, as again where the stream was made anew.
+	visit func(id string)
+	begun func()
 
 	created time.Time // of the stream that next is a place in
 	next    uint64
@@ -63,6 +60,9 @@ func (s *search) run(ctx context.Context) error {
 		// Not begun yet, or the stream was made anew or set back.
 		for id := range s.found {
 			s.found[id] = false
+		}
+		if s.begun != nil {
+			s.begun()
 		}
 		next, err := s.begin(ctx, info)
 		if err != nil {
@@ -158,6 +158,9 @@ func (s *search) readAtLeader(ctx context.Context, end uint64) error {
 
 func (s *search) note(seq uint64, id string) {
 	s.next = seq + 1
+	if s.visit != nil {
+		s.visit(id)
+	}
 	if _, wanted := s.found[id]; wanted {
 		s.found[id] = true
 	}

@@ -10,8 +10,8 @@ import (
 // source is where ticks come from. Its implementations reconnect for ever;
 // Redis being away is never an error of run.
 type source interface {
-	// run reads into the queue until ctx ends.
-	run(ctx context.Context, into *queue) error
+	// run reads into the backlog until ctx ends.
+	run(ctx context.Context, into *backlog) error
 	// settle tells the source that messages are kept for good, as ticks or
 	// as rejects.
 	settle(ctx context.Context, kept []message)
@@ -34,10 +34,6 @@ type sourceState struct {
 	gaps           int64
 	received       int64
 }
-
-// gapReporter publishes that the source was not listened to between two
-// moments.
-type gapReporter func(from, to time.Time, reason string)
 
 // connection is what sources count of theirs.
 type connection struct {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -27,7 +28,7 @@ const (
 	unasked standing = iota // the first campaign is under way
 	alone                   // nobody is known to hold the lease, as while NATS is away: read, and do not store yet
 	leading                 // the lease is ours: read and store
-	standby                 // another bridge holds it: do neither
+	standby                 // another bridge holds it: do not store
 )
 
 // state is how presence tells it. One that reads while nobody can tell who holds
@@ -40,11 +41,14 @@ func (s standing) state() string {
 }
 
 // turn is a bridge's candidacy for its source. One bridge at a time stores what
-// it reads; the lease says which. Reading goes on without it until another
-// bridge is seen to hold it, so an outage of NATS costs no ticks.
+// it reads; the lease says which. A channel is read without it as well, so that
+// neither an outage of NATS nor the end of another bridge costs a tick.
 type turn struct {
 	lease *lease.Lease
 	log   *slog.Logger
+
+	resigned chan struct{} // told when the lease is to be given up
+	offUntil atomic.Int64  // Unix ns until when not to campaign
 
 	mu       sync.Mutex
 	standing standing
@@ -60,10 +64,11 @@ func leaseKey(cfg Config) string {
 }
 
 func newTurn(cfg Config, bucket func(context.Context) (jetstream.KeyValue, error), log *slog.Logger) (*turn, error) {
-	t := &turn{log: log, changed: make(chan struct{})}
+	t := &turn{log: log, resigned: make(chan struct{}, 1), changed: make(chan struct{})}
 	var err error
 	t.lease, err = lease.New(lease.Config{
 		Key: leaseKey(cfg), Holder: cfg.Instance + "." + rand.Text()[:8], TTL: stream.LeaseTTL, Refused: t.refused,
+		Wanted: func() bool { return time.Now().UnixNano() > t.offUntil.Load() },
 	}, bucket, log)
 	if err != nil {
 		return nil, fmt.Errorf("make the bridge's lease: %w", err)
@@ -74,11 +79,47 @@ func newTurn(cfg Config, bucket func(context.Context) (jetstream.KeyValue, error
 // run campaigns until ctx ends, and then gives the lease back.
 func (t *turn) run(ctx context.Context) error {
 	return t.lease.Run(ctx, func(ctx context.Context) error { //nolint:wrapcheck // it is ours
+		select {
+		case <-t.resigned: // said in an earlier tenure
+		default:
+		}
 		t.become(leading)
-		<-ctx.Done()
-		t.become(alone)
+		select {
+		case <-ctx.Done():
+			t.become(alone)
+		case <-t.resigned:
+		}
 		return nil
 	})
+}
+
+// resignation is how long one that resigned leaves the lease to others.
+const resignation = 2 * stream.LeaseTTL
+
+// resign gives the lease up to a bridge on standby.
+func (t *turn) resign() {
+	t.offUntil.Store(time.Now().Add(resignation).UnixNano())
+	t.become(standby)
+	signal(t.resigned)
+}
+
+// awaitLead waits until this bridge leads, and returns the term's number, or
+// errYielded where another does.
+func (t *turn) awaitLead(ctx context.Context) (term int64, err error) {
+	for {
+		s, term, changed := t.now()
+		switch s {
+		case leading:
+			return term, nil
+		case standby:
+			return term, errYielded
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("await the lease to store: %w", ctx.Err())
+		case <-changed:
+		}
+	}
 }
 
 // refused takes notice of a campaign that was not won. One who stands by goes
@@ -111,11 +152,11 @@ func (t *turn) now() (s standing, term int64, changed <-chan struct{}) {
 }
 
 // awaitTerm waits until this bridge may read, and returns the term's number.
-// What a stream keeps can wait for the lease; what a channel says cannot.
-func (t *turn) awaitTerm(ctx context.Context, source SourceKind) (term int64, err error) {
+// What a stream keeps can wait for the lease.
+func (t *turn) awaitTerm(ctx context.Context) (term int64, err error) {
 	for {
 		s, term, changed := t.now()
-		if s == leading || s == alone && source == PubSub {
+		if s == leading {
 			return term, nil
 		}
 		select {
@@ -148,6 +189,9 @@ func (t *turn) during(ctx context.Context, term int64) (context.Context, context
 // leaseWarning is after how long without the lease the log says so.
 const leaseWarning = 10 * time.Second
 
+// anyTerm is that of what no other bridge can store.
+const anyTerm = -1
+
 // awaitLease waits until what was read in a term may be stored. It returns
 // errYielded once another bridge has taken over.
 func (t *turn) awaitLease(ctx context.Context, term int64) error {
@@ -158,6 +202,8 @@ func (t *turn) awaitLease(ctx context.Context, term int64) error {
 		}
 		s, now, changed := t.now()
 		switch {
+		case term == anyTerm:
+			return nil
 		case now != term:
 			return errYielded
 		case s == leading:

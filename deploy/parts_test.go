@@ -20,7 +20,7 @@ func TestPartsRun(t *testing.T) {
 	s := startServer(t)
 	ingress, consumer := connect(t, s, presence.RoleBridge), connect(t, s, presence.RolePipeline)
 	redis := testbed.StartRedis(t)
-	bridge, err := bridge.NewIngress(bridge.Config{Instance: "one", Channel: redis.Channels.Ticks}, redis.Client(), ingress.js, stream.Config{}, quiet)
+	bridge, err := bridge.NewIngress(bridge.Config{Instance: "one", Channel: redis.Channels.Ticks}, redis.Client(), ingress.js, stream.Config{}, nil, quiet)
 	if err != nil {
 		t.Fatalf("make ingress: %v", err)
 	}

@@ -15,8 +15,9 @@ import (
 
 const bridgeDescription = `Reads ticks from Redis and stores each in the TICKS stream exactly once, in the
 order of the source. What is no tick goes to REJECTS with its reason. Starts
-before or after Redis and NATS, and reconnects for ever. Of several on one source
-one reads; the others stand by and take over when it stops.`
+before or after Redis and NATS, and reconnects for ever; what JetStream does not
+take meanwhile waits in memory and on disk. Of several on one source one stores;
+the others hear the same, stand by, and take over when it stops.`
 
 const categoryBridge = "Bridge"
 
@@ -24,14 +25,14 @@ func bridgeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "bridge", Category: categoryRun, Usage: "Run the bridge: ticks from Redis into JetStream",
 		Description: bridgeDescription,
-		Flags:       flags(natsFlags(defaultNATSURL), redisFlags(defaultRedisURL), bridgeFlags(30*time.Second), egressFlags(), streamFlags()),
+		Flags:       flags(natsFlags(defaultNATSURL), redisFlags(defaultRedisURL), bridgeFlags(30*time.Second), spoolFlags(), egressFlags(), streamFlags()),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			p, err := newProcess(cmd, presence.RoleBridge)
 			if err != nil {
 				return err
 			}
 			defer p.close()
-			roles, err := p.bridgeRoles(cmd)
+			roles, err := p.bridgeRoles(ctx, cmd)
 			if err != nil {
 				return err
 			}
@@ -65,16 +66,16 @@ func bridgeFlags(drain time.Duration) []cli.Flag {
 }
 
 // bridgeRoles are the ingress and its presence.
-func (p *process) bridgeRoles(cmd *cli.Command) ([]role, error) {
+func (p *process) bridgeRoles(ctx context.Context, cmd *cli.Command) ([]role, error) {
 	streams, err := streamConfigOf(cmd)
 	if err != nil {
 		return nil, err
 	}
-	return p.bridgeRolesWith(cmd, streams)
+	return p.bridgeRolesWith(ctx, cmd, streams)
 }
 
-func (p *process) bridgeRolesWith(cmd *cli.Command, streams stream.Config) ([]role, error) {
-	cfg, err := p.ingressConfig(cmd)
+func (p *process) bridgeRolesWith(ctx context.Context, cmd *cli.Command, streams stream.Config) ([]role, error) {
+	cfg, err := p.ingressConfig(ctx, cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,11 @@ func (p *process) bridgeRolesWith(cmd *cli.Command, streams stream.Config) ([]ro
 	if err != nil {
 		return nil, err
 	}
-	ingress, err := bridge.NewIngress(cfg, source, p.js, streams, p.log)
+	disk, err := p.openSpool(cmd, cfg)
+	if err != nil {
+		return nil, err
+	}
+	ingress, err := bridge.NewIngress(cfg, source, p.js, streams, disk, p.log)
 	if err != nil {
 		return nil, fmt.Errorf("make the bridge: %w", err)
 	}
@@ -101,7 +106,7 @@ func (p *process) bridgeRolesWith(cmd *cli.Command, streams stream.Config) ([]ro
 	present := p.announce(presence.RoleBridge, func(r *presence.Report) { r.Bridge, r.Egress = ingress.Report(), results.Report() })
 	return []role{egressRole(results, done), {"bridge", func(ctx context.Context) error {
 		defer func() { _ = source.Close() }() // its subscription has ended
-		return whilePresent(ctx, present, ingress.Run)
+		return whilePresent(ctx, present, closingSpool(disk, ingress.Run))
 	}}}, nil
 }
 
@@ -119,7 +124,7 @@ func whilePresent(ctx context.Context, present role, run func(context.Context) e
 	return group.Wait() //nolint:wrapcheck // by runRoles
 }
 
-func (p *process) ingressConfig(cmd *cli.Command) (bridge.Config, error) {
+func (p *process) ingressConfig(ctx context.Context, cmd *cli.Command) (bridge.Config, error) {
 	cfg := bridge.Config{
 		Instance:     p.instance,
 		Source:       bridge.SourceKind(cmd.String("source")),
@@ -131,11 +136,15 @@ func (p *process) ingressConfig(cmd *cli.Command) (bridge.Config, error) {
 		Durability:   bridge.Durability(cmd.String("durability")),
 		Lateness:     cmd.Duration("lateness"),
 		DrainTimeout: cmd.Duration("drain-timeout"),
+		MaxSymbols:   cmd.Int("max-symbols"),
 	}
 	if cfg.Channel == "" {
 		cfg.Channel = p.channels.Ticks
 	}
 	var err error
+	if cfg.Universe, err = p.onlySymbols(ctx, cmd); err != nil {
+		return bridge.Config{}, err
+	}
 	if cfg.MaxQueueBytes, err = sizeOf(cmd, "queue-bytes"); err != nil {
 		return bridge.Config{}, err
 	}

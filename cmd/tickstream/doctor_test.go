@@ -42,7 +42,7 @@ func startSystem(t *testing.T, parts ...string) *system {
 			return r
 		}, quiet).Run
 	}
-	ingress, err := bridge.NewIngress(bridge.Config{Instance: "one", Channel: s.redis.Channels.Ticks}, s.redis.Client(), s.js, stream.Config{}, quiet)
+	ingress, err := bridge.NewIngress(bridge.Config{Instance: "one", Channel: s.redis.Channels.Ticks}, s.redis.Client(), s.js, stream.Config{}, nil, quiet)
 	if err != nil {
 		t.Fatalf("make the bridge: %v", err)
 	}

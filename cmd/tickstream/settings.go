@@ -141,7 +141,7 @@ func checked(action cli.ActionFunc) cli.ActionFunc {
 		}
 		if has(cmd, "queue-bytes") {
 			unconnected := process{instance: "check", channels: channelsOf(cmd)}
-			if _, err := unconnected.ingressConfig(cmd); err != nil {
+			if _, err := unconnected.ingressConfig(ctx, cmd); err != nil {
 				return err
 			}
 		}
@@ -166,7 +166,7 @@ func thresholdsOf(cmd *cli.Command) observe.Thresholds {
 func checkFiles(cmd *cli.Command) error {
 	for _, f := range cmd.Flags {
 		file, ok := f.(*cli.StringFlag)
-		if !ok || !file.TakesFile || file.Name == "data" { // a folder, made where it is missing
+		if !ok || !file.TakesFile || file.Name == "data" || file.Name == "spool" { // folders, made where they are missing
 			continue
 		}
 		path := cmd.String(file.Name)

@@ -42,7 +42,7 @@ func upCommand() *cli.Command {
 				&cli.FloatFlag{Name: "rate", Sources: env("sim", "rate"), Value: 60,
 					Usage: "ticks a second of the synthetic feed (`RATE`); up --sim 5000 says the same"},
 			},
-			natsFlags(""), redisFlags(""), healthFlags(), bridgeFlags(upDrainTimeout), egressFlags(), pipelineFlags(), streamFlags(),
+			natsFlags(""), redisFlags(""), healthFlags(), bridgeFlags(upDrainTimeout), spoolFlags(), egressFlags(), pipelineFlags(), streamFlags(),
 		),
 		Action: runUp,
 	}
@@ -86,7 +86,7 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 			return &exitError{code: exitUsage, err: err}
 		}
 	}
-	bridgeRoles, err := p.bridgeRolesWith(cmd, streams)
+	bridgeRoles, err := p.bridgeRolesWith(ctx, cmd, streams)
 	if err != nil {
 		return err
 	}

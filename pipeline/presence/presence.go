@@ -68,9 +68,13 @@ type Bridge struct {
 	Received         int64            `json:"received"`           // messages read from the source
 	Stored           int64            `json:"stored"`             // ticks acknowledged by JetStream
 	Rejected         map[string]int64 `json:"rejected"`           // by reason
-	Shed             int64            `json:"shed"`               // ticks given up because memory was full
+	Symbols          int64            `json:"symbols"`            // whose ticks it takes
+	Shed             int64            `json:"shed"`               // ticks given up because memory and disk were full
 	QueuedTicks      int64            `json:"queued_ticks"`       // read and not yet acknowledged
-	QueuedBytes      int64            `json:"queued_bytes"`       // payload bytes of these
+	QueuedBytes      int64            `json:"queued_bytes"`       // memory that these take
+	SpooledTicks     int64            `json:"spooled_ticks"`      // of these, on disk
+	SpooledBytes     int64            `json:"spooled_bytes"`      // disk that these take
+	SpoolFailure     string           `json:"spool_failure"`      // why nothing can be spooled; empty while it can
 	PublishFailures  int64            `json:"publish_failures"`   // batches that had to be tried again
 	PublishBlockedMs int64            `json:"publish_blocked_ms"` // since the last acknowledgement while ticks wait; 0 when none do
 }

@@ -54,6 +54,9 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// PayloadLimit is MaxPayloadBytes, or its default.
+func (l Limits) PayloadLimit() int { return l.withDefaults().MaxPayloadBytes }
+
 // Validate says which limit is unusable and what to give instead; a limit of
 // zero stands for its default.
 func (l Limits) Validate() error {

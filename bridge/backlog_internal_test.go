@@ -10,10 +10,12 @@ import (
 	"time"
 )
 
+func memoryBacklog(maxBytes int64) *backlog { return newBacklog(maxBytes, nil, newAlignment(), quiet) }
+
 func numbered(n int) message { return message{payload: strconv.Itoa(n)} }
 
-func TestQueueKeepsOrderOverManyChunks(t *testing.T) {
-	q := newQueue(1 << 30)
+func TestBacklogKeepsOrderOverManyChunks(t *testing.T) {
+	q := memoryBacklog(1 << 30)
 	const n = 3*chunkLength + 17
 	next := 0
 	take := func(limit int) {
@@ -37,25 +39,24 @@ func TestQueueKeepsOrderOverManyChunks(t *testing.T) {
 	for next < n {
 		take(1000)
 	}
-	if ticks, _, _ := q.depth(); ticks == 0 {
-		t.Error("what was taken and not released is not counted")
+	if q.depth().ticks == 0 {
+		t.Error("what was taken and not settled is not counted")
 	}
-	q.release(false)
-	if ticks, bytes, shed := q.depth(); ticks != 0 || bytes != 0 || shed != 0 {
-		t.Errorf("depth = %d, %d bytes, %d shed; want empty", ticks, bytes, shed)
+	settle(t, q, len(q.hand.messages))
+	if d := q.depth(); d != (depth{}) {
+		t.Errorf("depth = %+v; want empty", d)
 	}
 }
 
-func TestQueueShedsTheOldestAndCountsThem(t *testing.T) {
+func TestBacklogShedsTheOldestAndCountsThem(t *testing.T) {
 	one := numbered(0)
-	q := newQueue(10 * one.size())
+	q := memoryBacklog(10 * one.size())
 	q.put(message{watermark: time.Unix(1, 0)})
 	for i := range 25 {
 		q.put(numbered(i % 10))
 	}
-	ticks, bytes, shed := q.depth()
-	if ticks != 10 || bytes > 10*one.size() || shed != 15 {
-		t.Errorf("depth = %d ticks, %d bytes, %d shed; want the newest 10 and 15 shed (a mark is none)", ticks, bytes, shed)
+	if d := q.depth(); d.ticks != 10 || d.bytes > 10*one.size() || d.shed != 15 {
+		t.Errorf("depth = %+v; want the newest 10 and 15 shed (a mark is none)", d)
 	}
 	batch, err := q.take(t.Context(), nil, 100)
 	if err != nil || batch[0].payload != "5" {
@@ -63,19 +64,19 @@ func TestQueueShedsTheOldestAndCountsThem(t *testing.T) {
 	}
 }
 
-func TestQueueWithRoomForNoneStillTakesOne(t *testing.T) {
-	q := newQueue(1)
+func TestBacklogWithRoomForNoneStillTakesOne(t *testing.T) {
+	q := memoryBacklog(1)
 	q.put(numbered(1))
 	q.put(numbered(2))
-	if ticks, _, shed := q.depth(); ticks != 1 || shed != 1 {
-		t.Errorf("%d ticks, %d shed; want 1 and 1", ticks, shed)
+	if d := q.depth(); d.ticks != 1 || d.shed != 1 {
+		t.Errorf("%+v; want 1 and 1 shed", d)
 	}
 }
 
 func TestPutWaitWaitsForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		one := numbered(0)
-		q := newQueue(2 * one.size())
+		q := memoryBacklog(2 * one.size())
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		put := 0
@@ -105,27 +106,62 @@ func TestPutWaitWaitsForRoom(t *testing.T) {
 	})
 }
 
-func TestTakeEndsWithTheQueueOrTheContext(t *testing.T) {
+func TestTakeEndsWithTheBacklogOrTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(1 << 20)
+		q := memoryBacklog(1 << 20)
 		q.put(numbered(1))
 		q.close()
 		if batch, err := q.take(t.Context(), nil, 10); err != nil || len(batch) != 1 {
 			t.Errorf("what was put before close: %d, %v", len(batch), err)
 		}
-		if _, err := q.take(t.Context(), nil, 10); !errors.Is(err, errQueueClosed) {
+		if _, err := q.take(t.Context(), nil, 10); !errors.Is(err, errBacklogClosed) {
 			t.Errorf("after close: %v", err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := newQueue(1).take(ctx, nil, 10); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := memoryBacklog(1).take(ctx, nil, 10); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("with nothing to take: %v", err)
 		}
 	})
 }
 
-func BenchmarkQueue(b *testing.B) {
-	q := newQueue(1 << 30)
+func settle(t *testing.T, q *backlog, n int) {
+	t.Helper()
+	if err := q.settle(n, place{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What is given back comes first again, in its order.
+func TestWhatIsGivenBackComesFirst(t *testing.T) {
+	q := memoryBacklog(1 << 30)
+	const n = 2*chunkLength + 100
+	for i := range n {
+		q.put(numbered(i))
+	}
+	next := 0
+	for limit := 1; next < n; limit = limit*2%5000 + 1 {
+		batch, err := q.take(t.Context(), nil, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		half := (len(batch) + 1) / 2
+		for i := range half {
+			if batch[i].payload != strconv.Itoa(next) {
+				t.Fatalf("took %s, want %d", batch[i].payload, next)
+			}
+			next++
+		}
+		settle(t, q, half)
+		q.giveBack()
+		if d := q.depth(); d.ticks != int64(n-next) {
+			t.Fatalf("%d wait, want %d", d.ticks, n-next)
+		}
+	}
+}
+
+func BenchmarkBacklog(b *testing.B) {
+	q := memoryBacklog(1 << 30)
 	batch := make([]message, 0, 500)
 	m := message{payload: string(make([]byte, 110)), receivedAt: time.Now()}
 	b.ReportAllocs()

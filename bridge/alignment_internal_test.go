@@ -1,0 +1,94 @@
+package bridge
+
+import (
+	"testing"
+	"time"
+)
+
+// Two bridges name what both hear alike, wherever each of them began to listen.
+func TestBridgesNameMessagesAlike(t *testing.T) {
+	type bridge struct {
+		names *alignment
+		heard []message
+		course
+	}
+	listen := func() *bridge {
+		b := &bridge{names: newAlignment()}
+		b.course = *newCourse(b.names, memoryBacklog(1<<30))
+		return b
+	}
+	drain := func(b *bridge) {
+		batch, _, err := b.into.takeNow(nil, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.heard = append(b.heard, batch...)
+		settle(t, b.into, len(batch))
+	}
+	one, two := listen(), listen()
+	beats := []string{newBeatName(), newBeatName(), newBeatName()}
+	say := func(payload string, to ...*bridge) {
+		for _, b := range to {
+			b.add(message{payload: payload})
+			drain(b)
+		}
+	}
+	beat := func(name string, to ...*bridge) {
+		for _, b := range to {
+			b.beat(name)
+			drain(b)
+		}
+	}
+	say("a", one)
+	beat(beats[0], one)
+	say("same", one)
+	say("same", one)
+	say("same", one, two) // the second has begun to listen
+	say("same", one, two)
+	beat(beats[1], one, two)
+	say("same", one, two)
+	beat(beats[2], one, two)
+	say("b", one, two)
+	if len(one.heard) != 7 || len(two.heard) != 4 {
+		t.Fatalf("heard %d and %d", len(one.heard), len(two.heard))
+	}
+	seen := map[string]bool{}
+	for i := range one.heard {
+		id := one.names.id(one.heard[i].at)
+		if id == "" || seen[id] {
+			t.Errorf("message %d of the first is %q", i, id)
+		}
+		seen[id] = true
+	}
+	for i := range two.heard {
+		id := two.names.id(two.heard[i].at)
+		if at := one.names.locate(id); at != one.heard[i+3].at {
+			t.Errorf("message %d of the second is %q, which the first places at %v, not %v", i, id, at, one.heard[i+3].at)
+		}
+		if i < 2 {
+			continue
+		}
+		// What both heard behind a beat that both heard.
+		if id != one.names.id(one.heard[i+3].at) {
+			t.Errorf("message %d of the second is %q", i, id)
+		}
+	}
+}
+
+func TestIDsOfOthersAreNotPlaced(t *testing.T) {
+	names := newAlignment()
+	known := newBeatName()
+	names.heard(known, -1)
+	for _, id := range []string{"", ".", "first.12", known, known + "x", known + ".", known + ".zzzzzzzzzz", newBeatName() + ".1", "1732000000000-0", known + "!1"} {
+		if at := names.locate(id); at != (position{}) {
+			t.Errorf("%q is placed at %v", id, at)
+		}
+	}
+	at := position{beat: 1, n: 36}
+	if id := names.id(at); id != known+".10" || names.locate(id) != at || isMarkID(id) {
+		t.Errorf("id = %q", id)
+	}
+	if id := markID(names.id(at), time.UnixMilli(36), 3); names.locate(id) != at || !isMarkID(id) {
+		t.Errorf("mark's id = %q", id)
+	}
+}

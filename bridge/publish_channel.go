@@ -1,0 +1,239 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tickstock/tickstream/pipeline/stream"
+)
+
+// followInterval is how often a bridge on standby looks how far the leader is.
+const followInterval = 250 * time.Millisecond
+
+// runChannel stores what a channel said while this bridge leads. While another
+// does, it keeps what the other has not stored yet: all bridges hear the same.
+func (p *publisher) runChannel(ctx context.Context) error {
+	for {
+		err := p.lead(ctx)
+		if !errors.Is(err, errYielded) {
+			return err
+		}
+		p.backlog.giveBack()
+		if p.backlog.depth().ticks > 0 {
+			p.unreconciled = time.Now()
+		}
+		over, err := p.follow(ctx)
+		if over || err != nil {
+			return err
+		}
+	}
+}
+
+// lead waits for the lease and then stores until the backlog is closed and empty,
+// or another leads (errYielded).
+func (p *publisher) lead(ctx context.Context) error {
+	b := &p.taken
+	var err error
+	if b.term, err = p.turn.awaitLead(ctx); err != nil {
+		return err
+	}
+	if err := p.admit(ctx, b.term); err != nil {
+		return err
+	}
+	b.before = time.Now()
+	oldest, behind := p.backlog.begins()
+	if oldest.IsZero() {
+		oldest = b.before
+	}
+	if b.known, err = p.survey(ctx, behind, oldest); err != nil {
+		return err
+	}
+	p.appender.last, p.unreconciled = b.known.end, time.Time{}
+	p.backlog.bePatient(leadersPatience)
+	if !p.succeeded && !p.names.isLive(b.known.last) {
+		p.listened(ctx)
+	}
+	p.succeeded = true
+	for {
+		done, err := p.fetch(ctx, b)
+		if done || err != nil {
+			return err
+		}
+		if len(b.all) > 0 && !b.unsure(&b.all[0]) {
+			b.known = nil
+		}
+		if err := p.admit(ctx, b.term); err != nil {
+			return err
+		}
+		if err := p.handle(ctx, b); err != nil {
+			return err
+		}
+		if err := p.done(b); err != nil {
+			return err
+		}
+	}
+}
+
+// handleGap has a gap published, at its place behind all that was heard before
+// it. Where another bridge heard what this one missed, that one is to lead.
+func (p *publisher) handleGap(ctx context.Context, b *batch, at int) error {
+	gap := b.all[at].gap
+	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx) {
+		if err := p.store(ctx, b, true); err != nil {
+			return err
+		}
+		p.yieldedAt = gap.From
+		p.turn.resign()
+		p.log.Info("another bridge heard what this one missed, letting it lead", "from", gap.From, "to", gap.To)
+		if err := p.backlog.settle(at, p.appender.last); err != nil {
+			return fmt.Errorf("let go of what is stored: %w", err)
+		}
+		return errYielded
+	}
+	p.report(*gap)
+	return nil
+}
+
+// follow keeps the backlog to what the leader has not stored, until this bridge
+// may lead. It returns over when the backlog is closed.
+func (p *publisher) follow(ctx context.Context) (over bool, err error) {
+	p.backlog.bePatient(standbysPatience)
+	ticker := time.NewTicker(followInterval)
+	defer ticker.Stop()
+	for {
+		standing, _, changed := p.turn.now()
+		switch {
+		case standing == leading:
+			return false, nil
+		case p.backlog.isClosed():
+			return true, nil
+		case standing == standby:
+			if err := p.catchUp(ctx); err != nil && ctx.Err() == nil {
+				p.log.Debug("cannot tell what the leader has stored", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return false, fmt.Errorf("follow the leader: %w", ctx.Err())
+		case <-changed:
+		case <-ticker.C:
+		}
+	}
+}
+
+// catchUp lets go of what the leader has stored.
+func (p *publisher) catchUp(ctx context.Context) error {
+	connected, cancel := whileConnected(ctx, p.appender.js.Conn())
+	defer cancel()
+	if !p.unreconciled.IsZero() {
+		return p.reconcile(connected)
+	}
+	last, at, err := p.lastStored(connected)
+	if err != nil || last == (position{}) {
+		return err
+	}
+	p.succeeded = p.succeeded || p.names.isLive(last)
+	for {
+		batch, _, err := p.backlog.takeNow(p.taken.all[:0], maxBatch)
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		p.taken.all = batch
+		n := 0
+		for n < len(batch) && !batch[n].at.after(last) {
+			n++
+		}
+		err = p.backlog.settle(n, at)
+		clear(batch[:n])
+		p.backlog.giveBack()
+		if err != nil || n < len(batch) {
+			return err
+		}
+	}
+}
+
+// lookBack is how many messages from the end of TICKS are looked at for one that
+// this bridge heard as well; others may write there too.
+const lookBack = 8
+
+// lastStored is the last message of TICKS that this bridge knows, and where it is.
+func (p *publisher) lastStored(ctx context.Context) (position, place, error) {
+	info, err := streamInfo(ctx, p.appender.js, stream.Ticks, p.cfg.PublishTimeout)
+	if err != nil {
+		return position{}, place{}, err
+	}
+	for seq := info.State.LastSeq; seq >= max(info.State.FirstSeq, 1) && info.State.LastSeq-seq < lookBack; seq-- {
+		_, id, err := atLeader(ctx, p.appender.js, stream.Ticks, leaderRequest{Seq: seq})
+		if err != nil {
+			return position{}, place{}, err
+		}
+		if at := p.names.locate(id); at != (position{}) {
+			return at, place{created: info.Created, seq: seq, id: id}, nil
+		}
+	}
+	return position{}, place{}, nil
+}
+
+// reconcile stores what only this bridge heard, as when it spooled through an
+// outage during which the one that leads now came up. It waits until the leader
+// has stored its own backlog, so that the two do not store the same.
+func (p *publisher) reconcile(ctx context.Context) error {
+	mark, err := p.lastMark(ctx)
+	if err != nil {
+		return err
+	}
+	if !mark.Add(p.cfg.Lateness).After(p.unreconciled) {
+		return nil
+	}
+	oldest, behind := p.backlog.begins()
+	if oldest.IsZero() {
+		oldest = p.unreconciled
+	}
+	known, err := p.survey(ctx, behind, oldest)
+	if err != nil {
+		return err
+	}
+	b := batch{term: anyTerm, before: p.unreconciled, known: known}
+	for {
+		all, _, err := p.backlog.takeNow(p.taken.all[:0], maxBatch)
+		if err != nil {
+			return err
+		}
+		n := 0
+		for n < len(all) && b.unsure(&all[n]) && !all[n].at.after(known.last) {
+			n++
+		}
+		if n == 0 {
+			p.backlog.giveBack()
+			p.unreconciled = time.Time{}
+			return nil
+		}
+		p.taken.all, b.all = all, withoutMarks(all[:n])
+		before := p.stored.Load()
+		if err := p.handle(ctx, &b); err != nil {
+			p.backlog.giveBack()
+			return err
+		}
+		if own := p.stored.Load() - before; own > 0 {
+			p.log.Info("stored ticks that only this bridge had", "ticks", own)
+		}
+		err = p.backlog.settle(n, known.end)
+		p.backlog.giveBack()
+		if err != nil {
+			return fmt.Errorf("let go of what is stored: %w", err)
+		}
+	}
+}
+
+// withoutMarks are the ticks of a batch: clock marks and gaps are the leader's.
+func withoutMarks(all []message) []message {
+	var ticks []message
+	for i := range all {
+		if all[i].isTick() {
+			ticks = append(ticks, all[i])
+		}
+	}
+	return ticks
+}

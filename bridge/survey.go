@@ -1,0 +1,69 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tickstock/tickstream/pipeline/stream"
+)
+
+// survey is which of the messages that this bridge heard are in TICKS, whoever
+// stored them.
+type survey struct {
+	spans map[uint32][]span // by beat
+	last  position          // the last of them; all before it are stored or refused, where they were heard
+	end   place             // up to where TICKS was read
+}
+
+// span is messages in a row behind one beat.
+type span struct{ from, to int32 }
+
+func (s *survey) add(p position) {
+	spans := s.spans[p.beat]
+	if last := len(spans) - 1; last >= 0 && spans[last].to+1 == p.n {
+		spans[last].to = p.n
+	} else {
+		s.spans[p.beat] = append(spans, span{p.n, p.n})
+	}
+}
+
+// sort makes the survey ready to be asked.
+func (s *survey) sort() {
+	for _, spans := range s.spans {
+		slices.SortFunc(spans, func(a, b span) int { return int(a.from) - int(b.from) })
+	}
+}
+
+func (s *survey) has(p position) bool {
+	spans := s.spans[p.beat]
+	i, exact := slices.BinarySearchFunc(spans, p.n, func(s span, n int32) int { return int(s.from) - int(n) })
+	return exact || i > 0 && spans[i-1].to >= p.n
+}
+
+// survey reads TICKS from behind a place to its end; where that place is not
+// there any more, from a time on.
+func (p *publisher) survey(ctx context.Context, behind place, since time.Time) (*survey, error) {
+	s := &survey{spans: make(map[uint32][]span)}
+	reading := newSearch(p.appender.js, stream.Ticks, p.cfg.PublishTimeout, since, behind, nil)
+	reading.visit = func(id string) {
+		at := p.names.locate(id)
+		if at == (position{}) {
+			return
+		}
+		if at.after(s.last) {
+			s.last = at
+		}
+		if !isMarkID(id) {
+			s.add(at)
+		}
+	}
+	reading.begun = func() { s.last = position{}; clear(s.spans) }
+	if err := p.finish(ctx, reading); err != nil {
+		return nil, fmt.Errorf("look up what is stored: %w", err)
+	}
+	s.sort()
+	s.end = place{created: reading.created, seq: reading.next - 1}
+	return s, nil
+}
