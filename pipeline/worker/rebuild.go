@@ -79,9 +79,9 @@ func (t *tenure) remake(ctx context.Context, from time.Time, info *jetstream.Str
 	if err != nil {
 		return nil, err
 	}
-	kept := map[string]time.Time{}
+	kept, known := map[string]time.Time{}, t.correctable(from)
 	for _, name := range []string{stream.Bars, stream.Signals} {
-		if kept[name], err = t.readPublished(ctx, name, from, compared); err != nil {
+		if kept[name], err = t.readPublished(ctx, name, known, compared); err != nil {
 			return nil, err
 		}
 	}
@@ -110,6 +110,20 @@ func (t *tenure) remake(ctx context.Context, from time.Time, info *jetstream.Str
 	}
 	t.aggregator.Revise(compared.revisions())
 	return done, nil
+}
+
+// correctable is from, or an earlier time from which on bars may still be
+// corrected after the replay that begins now: the next revision of these must
+// follow what is published of them, made again or not.
+func (t *tenure) correctable(from time.Time) time.Time {
+	begins := t.aggregator.Watermark()
+	if begins.IsZero() { // what is replayed is all that there is
+		return time.Time{}
+	}
+	if oldest := begins.Add(-t.aggregator.MaxAge()); oldest.Before(from) {
+		return oldest
+	}
+	return from
 }
 
 func (t *tenure) resultOf(l *ledger, d difference) result {

@@ -187,6 +187,28 @@ func TestRebuildPutsRight(t *testing.T) {
 	b.right(b.ticks())
 }
 
+// A bar of before the time asked for goes on from its own revision, whether the
+// rebuild went through it again or not.
+func TestRebuildKeepsTheRevisionsOfEarlierBars(t *testing.T) {
+	t.Parallel()
+	messages := oracle.Traffic(rand.New(rand.NewPCG(8, 18)), 4500)
+	b := newBed(t, messages[:1500]) // a day's state is behind these
+	publish := func(messages []oracle.Message) {
+		t.Helper()
+		if err := oracle.Publish(t.Context(), b.js, partitions, messages, 0); err != nil {
+			t.Fatal(err)
+		}
+		b.work()
+	}
+	publish(messages[1500:3000])
+	after := time.Now().Add(time.Hour) // all results were stored before
+	if done := b.rebuild(after); done.Bars != 0 || done.Signals != 0 {
+		t.Errorf("%d bars and %d signals differ", done.Bars, done.Signals)
+	}
+	publish(messages[3000:])
+	b.right(b.ticks())
+}
+
 func (b *bed) publish(subject string, value any) {
 	b.Helper()
 	data, err := json.Marshal(value)
