@@ -161,7 +161,7 @@ func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role
 	var roles []role
 	if url := cmd.String("database"); url != "" {
 		var err error
-		if rows, err = store.New(store.Config{URL: url, Instance: p.instance}, p.js, p.log); err != nil {
+		if rows, err = store.New(store.Config{URL: url, Instance: p.instance, MarketZone: cmd.String("market-zone")}, p.js, p.log); err != nil {
 			return nil, &exitError{code: exitUsage, err: fmt.Errorf("--database (DATABASE_URL): %w", err)}
 		}
 		roles = append(roles, role{"store", rows.Run})
