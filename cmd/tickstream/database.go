@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -57,7 +58,7 @@ func (w *databaseWatch) run(ctx context.Context) error {
 				after.Since = before.Since
 			}
 			if err != nil {
-				after.Err = err.Error()
+				after.Err = strings.Join(strings.Fields(err.Error()), " ") // the driver puts each address on a line of its own
 			}
 			w.reach.Store(&after)
 		}

@@ -310,6 +310,17 @@ func TestDoctorPrintsForPeople(t *testing.T) {
 	}
 }
 
+// The driver has a line for each address it tried.
+func TestDoctorSaysInOneLineWhyTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	s := startSystem(t)
+	_, checks := s.examine("--database", "postgres://nobody@127.0.0.1:1/none")
+	said := checks["database"].Detail
+	if !strings.Contains(said, "connection refused") || strings.ContainsAny(said, "\n\t") {
+		t.Errorf("it says %q", said)
+	}
+}
+
 func TestDoctorOfOneRole(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, "bridge", "health", "feed")

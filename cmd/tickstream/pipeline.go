@@ -75,6 +75,10 @@ func runPipeline(ctx context.Context, cmd *cli.Command) error {
 	if rebuild == from.IsZero() {
 		return usageErrorf("--rebuild and --from go together: give the time from which to rebuild, such as --from 2026-03-02T14:30:00Z")
 	}
+	if now := time.Now(); rebuild && (!from.After(time.Unix(0, 0)) || from.After(now)) {
+		return usageErrorf("--from is %s: give a time that has passed, in this age; it is %s now",
+			from.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
 	streams, err := streamConfigOf(cmd)
 	if err != nil {
 		return err
@@ -161,7 +165,7 @@ func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role
 	var roles []role
 	if url := cmd.String("database"); url != "" {
 		var err error
-		if rows, err = store.New(store.Config{URL: url, Instance: p.instance}, p.js, p.log); err != nil {
+		if rows, err = store.New(store.Config{URL: url, Instance: p.instance, MarketZone: cmd.String("market-zone")}, p.js, p.log); err != nil {
 			return nil, &exitError{code: exitUsage, err: fmt.Errorf("--database (DATABASE_URL): %w", err)}
 		}
 		roles = append(roles, role{"store", rows.Run})

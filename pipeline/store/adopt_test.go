@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"sync"
@@ -69,6 +70,34 @@ func TestAdoptsBarTables(t *testing.T) {
 			if n := len(r.rejects()); n > 0 {
 				t.Errorf("%d rejects", n)
 			}
+		})
+	}
+}
+
+// A table by date has the market's dates, wherever the market is.
+func TestDailyBarsHaveTheMarketsDate(t *testing.T) {
+	for _, zone := range []string{
+		"", // New York
+		"Asia/Tokyo",
+		"Europe/London",      // in summer its midnight is of the day before in UTC
+		"Pacific/Kiritimati", // UTC+14
+	} {
+		t.Run(zone, func(t *testing.T) {
+			location, err := time.LoadLocation(cmp.Or(zone, "America/New_York"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := newRig(t)
+			r.exec("CREATE TABLE ohlcv_daily (" + barTables["by date"].ddl + ")")
+			r.start(func(c *store.Config) {
+				c.MarketZone, c.BarTables = zone, map[string][]string{"daily": {"ohlcv_daily"}}
+			})
+			day := bar("AAPL", 0, 0, "187.5")
+			day.Timeframe = "daily"
+			day.Start, day.End = event.At(time.Date(2025, 10, 7, 0, 0, 0, 0, location)), event.At(time.Date(2025, 10, 8, 0, 0, 0, 0, location))
+			r.publishBar(day)
+			r.stored("store_bars_daily")
+			r.want("SELECT symbol, date FROM ohlcv_daily", "(AAPL,2025-10-07)")
 		})
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
@@ -38,13 +39,14 @@ func barID(b *event.Bar) any {
 }
 
 // barTable stores the bars of one timeframe. Prices of a table that we make are
-// numeric without bounds: a bar's nine decimals are kept.
-func barTable(timeframe string, names []string) table {
+// numeric without bounds: a bar's nine decimals are kept. Its dates are zone's.
+func barTable(timeframe string, names []string, zone *time.Location) table {
 	return table{
 		consumer: BarsConsumer(timeframe),
 		stream:   stream.Bars,
 		filter:   "tickstock.bars." + timeframe + ".*",
 		names:    names,
+		zone:     zone,
 		columns:  columnsOf(barFields),
 		decode: decode(barFields, func(b *event.Bar) (identity, error) {
 			if err := expectType(b.Type, "bar"); err != nil {

@@ -33,6 +33,10 @@ type Config struct {
 	// not named is not stored. Defaults to ohlcv_1min, ohlcv_5min, ohlcv_15min,
 	// ohlcv_hourly or ohlcv_60min, and ohlcv_daily.
 	BarTables map[string][]string
+	// MarketZone is the time zone of the market days that daily bars are of: a
+	// bar's date, in a table by date, is the one there. Defaults to
+	// America/New_York.
+	MarketZone string
 	// BatchSize is the most messages of one transaction. Defaults to 1,000.
 	BatchSize int
 	// FlushInterval is the longest that a message waits for others to share its
@@ -73,6 +77,7 @@ func (c Config) withDefaults() Config {
 	if c.BarTables == nil {
 		c.BarTables = maps.Clone(defaultBarTables)
 	}
+	orDefault(&c.MarketZone, "America/New_York")
 	orDefault(&c.BatchSize, 1000)
 	orDefault(&c.FlushInterval, 200*time.Millisecond)
 	orDefault(&c.WriteTimeout, 30*time.Second)
@@ -93,6 +98,9 @@ func (c Config) Validate() error {
 	}
 	if c.Instance == "" {
 		errs = append(errs, errors.New("instance is empty: give a name that no other process has"))
+	}
+	if _, err := time.LoadLocation(c.MarketZone); err != nil {
+		errs = append(errs, fmt.Errorf("market zone is %q: give a name such as America/New_York (%w)", c.MarketZone, err))
 	}
 	if c.BatchSize < 1 || c.BatchSize > 50_000 {
 		errs = append(errs, fmt.Errorf("batch size is %d: give 1 to 50,000", c.BatchSize))

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -55,5 +56,5 @@ func sentence(err error) string {
 			return fmt.Sprintf("the database is not there: make it, or correct the database URL (%s)", pg.Message)
 		}
 	}
-	return err.Error()
+	return strings.Join(strings.Fields(err.Error()), " ") // the driver puts each address on a line of its own
 }

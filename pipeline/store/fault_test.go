@@ -188,6 +188,17 @@ func TestNATSRestart(t *testing.T) {
 	r.want("SELECT count(*) FROM ohlcv_1min", "(2)")
 }
 
+// Where nobody listens the driver has a line for each address it tried; who reads
+// of it in health has one sentence.
+func TestDatabaseAwayIsSaidInOneLine(t *testing.T) {
+	r := newRig(t)
+	s := r.start(func(c *store.Config) { c.URL = "postgres://nobody@127.0.0.1:1/none" })
+	testbed.Eventually(t, 10*time.Second, "it is said", func(context.Context) bool { return strings.Contains(s.Report().LastError, "connection refused") })
+	if said := s.Report().LastError; strings.ContainsAny(said, "\n\t") {
+		t.Errorf("it is not one line: %q", said)
+	}
+}
+
 func TestWrongCredentialsAreSaid(t *testing.T) {
 	r := newRig(t)
 	at := strings.LastIndex(r.url, "@") + 1

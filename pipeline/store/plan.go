@@ -3,6 +3,7 @@ package store
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/tickstock/tickstream/pipeline/exact"
@@ -24,7 +25,8 @@ type plan struct {
 type binding struct {
 	physical
 	column
-	value int // index in record.values
+	value int            // index in record.values
+	zone  *time.Location // of a column of dates; nil for UTC
 }
 
 // newPlan matches what we have to what the table takes. The error is
@@ -50,7 +52,7 @@ func newPlan(t *table, f *found) (*plan, error) {
 				p.left = append(p.left, name)
 				continue
 			}
-			p.bindings = append(p.bindings, binding{have, c, i})
+			p.bindings = append(p.bindings, binding{have, c, i, t.zone})
 			written[name] = true
 		}
 	}
@@ -146,6 +148,10 @@ func (b binding) encode(value any) any {
 			return q.Int64() // half to even, where PostgreSQL's own cast rounds up
 		}
 		return shares(q)
+	}
+	if at, ok := value.(time.Time); ok && b.typeName == "date" && b.zone != nil {
+		year, month, day := at.In(b.zone).Date()
+		return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 	}
 	return value
 }

@@ -48,7 +48,11 @@ func New(cfg Config, js jetstream.JetStream, log *slog.Logger) (*Store, error) {
 	if s.lease, err = lease.New(lease.Config{Key: LeaseKey, Holder: cfg.Instance, TTL: stream.LeaseTTL}, leases, log); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	for _, t := range tables(cfg) {
+	zone, err := time.LoadLocation(cfg.MarketZone)
+	if err != nil {
+		return nil, fmt.Errorf("store settings: market zone: %w", err)
+	}
+	for _, t := range tables(cfg, zone) {
 		s.lanes = append(s.lanes, newLane(cfg, t, js, log))
 	}
 	// Each lane keeps its connection for as long as it writes.

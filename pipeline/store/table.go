@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // table is what one lane stores: which messages, as which rows, where.
@@ -21,6 +22,8 @@ type table struct {
 	indexes []string
 	// hyper is the time column that TimescaleDB divides by; empty for none.
 	hyper string
+	// zone is where a moment's date is read for a column of dates.
+	zone *time.Location
 	// withdraws says that rows are deleted too.
 	withdraws bool
 	// merges says that an event holds part of a row and leaves the rest.
@@ -28,10 +31,10 @@ type table struct {
 }
 
 // tables are the lanes that cfg asks for.
-func tables(cfg Config) []table {
+func tables(cfg Config, zone *time.Location) []table {
 	all := []table{sessionTable(), healthMetricsTable(), patternTable(cfg.PatternExpiry), indicatorTable(cfg.IndicatorExpiry)}
 	for _, timeframe := range slices.Sorted(maps.Keys(cfg.BarTables)) {
-		all = append(all, barTable(timeframe, cfg.BarTables[timeframe]))
+		all = append(all, barTable(timeframe, cfg.BarTables[timeframe], zone))
 	}
 	return all
 }

@@ -91,7 +91,7 @@ func (t *tenure) readPublished(ctx context.Context, name string, from time.Time,
 		filter = stream.AllSignals
 	}
 	return t.read(ctx, name, from, filter, func(data []byte) {
-		if key, _, _, ok := keyOf(data); ok && t.mine(key.symbol) {
+		if h, ok := headOf(data); ok && t.mine(h.key.symbol) {
 			l.published(data)
 		}
 	})

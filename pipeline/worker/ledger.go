@@ -21,6 +21,7 @@ type ledgerKey struct {
 
 // entry is what is published under a key, and what a rebuild makes of it.
 type entry struct {
+	end       int64 // of the bar, Unix seconds
 	published bool
 	revision  uint32
 	value     uint64 // hash of what is published
@@ -42,24 +43,32 @@ func newLedger() *ledger {
 
 // published notes a message of BARS or SIGNALS. One that cannot be read is none.
 func (l *ledger) published(data []byte) {
-	key, revision, withdrawn, ok := keyOf(data)
+	h, ok := headOf(data)
 	if !ok {
 		return
 	}
-	e := l.entry(key)
-	if e.published && revision < e.revision {
+	e := l.entry(h)
+	if e.published && h.revision < e.revision {
 		return
 	}
-	e.published, e.revision, e.withdrawn, e.value = true, revision, withdrawn, l.value(data)
-	if key.kind != kindBar {
+	e.published, e.revision, e.withdrawn, e.value = true, h.revision, h.withdrawn, l.value(data)
+	if h.key.kind != kindBar {
 		e.last = bytes.Clone(data)
 	}
 }
 
 const kindBar = "bar"
 
-// keyOf reads whose message it is.
-func keyOf(data []byte) (key ledgerKey, revision uint32, withdrawn, ok bool) {
+// head is what the ledger reads of a message: whose it is, and its state.
+type head struct {
+	key       ledgerKey
+	end       int64 // of the bar, Unix seconds
+	revision  uint32
+	withdrawn bool
+}
+
+// headOf reads a message; not ok for what cannot be made again.
+func headOf(data []byte) (h head, ok bool) {
 	var m struct {
 		Type      string     `json:"type"`
 		Indicator string     `json:"indicator"`
@@ -67,23 +76,25 @@ func keyOf(data []byte) (key ledgerKey, revision uint32, withdrawn, ok bool) {
 		Symbol    string     `json:"symbol"`
 		Timeframe string     `json:"timeframe"`
 		Start     event.Time `json:"start"`
+		End       event.Time `json:"end"`
 		Revision  uint32     `json:"revision"`
 		Withdrawn bool       `json:"withdrawn"`
 	}
 	if json.Unmarshal(data, &m) != nil {
-		return ledgerKey{}, 0, false, false
+		return head{}, false
 	}
-	key = ledgerKey{kind: m.Type, symbol: m.Symbol, timeframe: m.Timeframe, start: m.Start.Unix()}
+	h = head{end: m.End.Unix(), revision: m.Revision, withdrawn: m.Withdrawn}
+	h.key = ledgerKey{kind: m.Type, symbol: m.Symbol, timeframe: m.Timeframe, start: m.Start.Unix()}
 	switch m.Type {
 	case event.KindIndicator:
-		key.name = m.Indicator
+		h.key.name = m.Indicator
 	case event.KindPattern:
-		key.name = m.Pattern
+		h.key.name = m.Pattern
 	case kindBar:
 	default: // an alert is never made again
-		return ledgerKey{}, 0, false, false
+		return head{}, false
 	}
-	return key, m.Revision, m.Withdrawn, true
+	return h, true
 }
 
 // value is the hash of what a message says, apart from when and by what it was
@@ -98,25 +109,25 @@ func (l *ledger) value(data []byte) uint64 {
 	return maphash.Bytes(l.seed, said)
 }
 
-func (l *ledger) entry(key ledgerKey) *entry {
-	e := l.entries[key]
+func (l *ledger) entry(h head) *entry {
+	e := l.entries[h.key]
 	if e == nil {
-		e = &entry{}
-		l.entries[key] = e
+		e = &entry{end: h.end}
+		l.entries[h.key] = e
 	}
 	return e
 }
 
 // made notes what the rebuild gives; of several under one key the last holds.
 func (l *ledger) made(data []byte) {
-	key, _, withdrawn, ok := keyOf(data)
+	h, ok := headOf(data)
 	if !ok {
 		return
 	}
-	e := l.entry(key)
-	e.made = !withdrawn
+	e := l.entry(h)
+	e.made = !h.withdrawn
 	e.data = nil
-	if !withdrawn && (!e.published || e.withdrawn || e.value != l.value(data)) {
+	if !h.withdrawn && (!e.published || e.withdrawn || e.value != l.value(data)) {
 		e.data = bytes.Clone(data)
 	}
 }
@@ -128,9 +139,10 @@ type difference struct {
 	data []byte
 }
 
-// differences from from on, in order; bars that ended before kept have left the
-// stream and are not brought back.
-func (l *ledger) differences(from time.Time, keptBars, keptSignals time.Time) []difference {
+// differences of the bars that end after from and begin at begin or later, in
+// order; bars that ended before kept have left the stream and are not brought
+// back.
+func (l *ledger) differences(from, begin time.Time, keptBars, keptSignals time.Time) []difference {
 	var found []difference
 	for key, e := range l.entries {
 		kept := keptSignals
@@ -138,7 +150,7 @@ func (l *ledger) differences(from time.Time, keptBars, keptSignals time.Time) []
 			kept = keptBars
 		}
 		switch start := time.Unix(key.start, 0); {
-		case start.Before(from) || !e.published && start.Before(kept):
+		case !time.Unix(e.end, 0).After(from) || start.Before(begin) || !e.published && start.Before(kept):
 		case e.data != nil:
 			if e.published {
 				e.revision++
@@ -161,16 +173,16 @@ func (l *ledger) differences(from time.Time, keptBars, keptSignals time.Time) []
 func (l *ledger) renumber(pending []result) {
 	for i := range pending {
 		r := &pending[i]
-		key, _, withdrawn, ok := keyOf(r.data)
+		h, ok := headOf(r.data)
 		if !ok {
 			continue
 		}
-		e := l.entry(key)
+		key, e := h.key, l.entry(h)
 		if e.published {
 			e.revision++
 		}
 		e.published = true
-		r.data = withState(r.data, e.revision, withdrawn)
+		r.data = withState(r.data, e.revision, h.withdrawn)
 		r.id = resultID(key.kind, stream.PatternToken(key.name), key.symbol, key.timeframe, event.Seconds(key.start), e.revision)
 	}
 }

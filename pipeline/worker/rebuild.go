@@ -75,13 +75,13 @@ func (t *tenure) remake(ctx context.Context, from time.Time, info *jetstream.Str
 	handOn := t.results.barsDone
 	t.results.barsDone = func() {}
 	defer func() { t.results.ledger, t.results.barsDone = nil, handOn }()
-	from, err := t.stateBefore(ctx, from, info)
+	from, begin, err := t.stateBefore(ctx, from, info)
 	if err != nil {
 		return nil, err
 	}
-	kept := map[string]time.Time{}
+	kept, known := map[string]time.Time{}, t.correctable(from)
 	for _, name := range []string{stream.Bars, stream.Signals} {
-		if kept[name], err = t.readPublished(ctx, name, from, compared); err != nil {
+		if kept[name], err = t.readPublished(ctx, name, known, compared); err != nil {
 			return nil, err
 		}
 	}
@@ -90,7 +90,7 @@ func (t *tenure) remake(ctx context.Context, from time.Time, info *jetstream.Str
 	}
 	done := &rebuilt{}
 	var bars, signals []result
-	for _, d := range compared.differences(from, kept[stream.Bars], kept[stream.Signals]) {
+	for _, d := range compared.differences(from, begin, kept[stream.Bars], kept[stream.Signals]) {
 		r := t.resultOf(compared, d)
 		if d.key.kind == kindBar {
 			bars = append(bars, r)
@@ -112,6 +112,20 @@ func (t *tenure) remake(ctx context.Context, from time.Time, info *jetstream.Str
 	return done, nil
 }
 
+// correctable is from, or an earlier time from which on bars may still be
+// corrected after the replay that begins now: the next revision of these must
+// follow what is published of them, made again or not.
+func (t *tenure) correctable(from time.Time) time.Time {
+	begins := t.aggregator.Watermark()
+	if begins.IsZero() { // what is replayed is all that there is
+		return time.Time{}
+	}
+	if oldest := begins.Add(-t.aggregator.MaxAge()); oldest.Before(from) {
+		return oldest
+	}
+	return from
+}
+
 func (t *tenure) resultOf(l *ledger, d difference) result {
 	e := l.entries[d.key]
 	k := d.key
@@ -126,20 +140,21 @@ func (t *tenure) resultOf(l *ledger, d difference) result {
 // stateBefore sets the aggregator to a state before which nothing from the time
 // from on is computed, and returns the time from which it can be: a day's stored
 // state, the beginning of TICKS where that still is there, or the bars before.
-func (t *tenure) stateBefore(ctx context.Context, from time.Time, info *jetstream.StreamInfo) (time.Time, error) {
-	var err error
+// These last tell of a longer bar that from divides all but its exact average
+// price, so then nothing is made again that begins before begin.
+func (t *tenure) stateBefore(ctx context.Context, from time.Time, info *jetstream.StreamInfo) (_, begin time.Time, err error) {
 	if t.aggregator, err = t.anchorBefore(ctx, from, info.State.FirstSeq, t.results); err != nil || t.aggregator != nil {
-		return from, err
+		return from, begin, err
 	}
 	if t.aggregator, err = aggregate.New(t.cfg.Aggregation, t.results); err != nil {
-		return from, fmt.Errorf("begin: %w", err)
+		return from, begin, fmt.Errorf("begin: %w", err)
 	}
 	if info.State.FirstSeq <= 1 {
-		return from, nil
+		return from, begin, nil
 	}
 	history, err := t.readBars(ctx)
 	if err != nil {
-		return from, err
+		return from, begin, err
 	}
 	if from.IsZero() {
 		from = history.newest().Add(-t.aggregator.MaxAge())
@@ -155,7 +170,7 @@ func (t *tenure) stateBefore(ctx context.Context, from time.Time, info *jetstrea
 	t.log.Info("the ticks before have left the stream, beginning from the bars", "partition", t.partition, "from", from)
 	t.aggregator.Seed(history.before(from), from)
 	t.aggregator.Skip(first - 1)
-	return from, nil
+	return from, from, nil
 }
 
 // replay takes the partition's messages up to the sequence end.

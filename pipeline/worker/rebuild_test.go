@@ -187,6 +187,58 @@ func TestRebuildPutsRight(t *testing.T) {
 	b.right(b.ticks())
 }
 
+// A bar that the time asked for divides is made again too, whatever its length.
+func TestRebuildFromWithinABar(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, oracle.Traffic(rand.New(rand.NewPCG(9, 19)), 4000))
+	got, err := oracle.ReadPublished(t.Context(), b.js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var from time.Time
+	for key := range got.Bars {
+		if at := time.Unix(key.Start, 0).Add(30*time.Minute + 30*time.Second); key.Symbol == "AAPL" && key.Timeframe == "60min" && at.After(from) {
+			from = at
+		}
+	}
+	divided := map[string]event.Bar{} // by timeframe, of one symbol
+	for key, bar := range got.Bars {
+		if key.Symbol == "AAPL" && bar.Start.Before(from) && bar.End.After(from) {
+			divided[key.Timeframe] = bar
+		}
+	}
+	for timeframe, bar := range divided {
+		bar.Close, bar.Revision = 7*tick.One, bar.Revision+1
+		b.publish(stream.BarSubject(timeframe, bar.Symbol), &bar)
+	}
+	if done := b.rebuild(from); done.Bars != int64(len(divided)) {
+		t.Errorf("%d bars are made again of %d", done.Bars, len(divided))
+	}
+	b.right(b.ticks())
+}
+
+// A bar of before the time asked for goes on from its own revision, whether the
+// rebuild went through it again or not.
+func TestRebuildKeepsTheRevisionsOfEarlierBars(t *testing.T) {
+	t.Parallel()
+	messages := oracle.Traffic(rand.New(rand.NewPCG(8, 18)), 4500)
+	b := newBed(t, messages[:1500]) // a day's state is behind these
+	publish := func(messages []oracle.Message) {
+		t.Helper()
+		if err := oracle.Publish(t.Context(), b.js, partitions, messages, 0); err != nil {
+			t.Fatal(err)
+		}
+		b.work()
+	}
+	publish(messages[1500:3000])
+	after := time.Now().Add(time.Hour) // all results were stored before
+	if done := b.rebuild(after); done.Bars != 0 || done.Signals != 0 {
+		t.Errorf("%d bars and %d signals differ", done.Bars, done.Signals)
+	}
+	publish(messages[3000:])
+	b.right(b.ticks())
+}
+
 func (b *bed) publish(subject string, value any) {
 	b.Helper()
 	data, err := json.Marshal(value)

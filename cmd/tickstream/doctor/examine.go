@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,7 +82,7 @@ func (e *examiner) database(ctx context.Context) {
 	defer cancel()
 	conn, err := e.servers.Database(ctx)
 	if err != nil {
-		d.Err = err.Error()
+		d.Err = strings.Join(strings.Fields(err.Error()), " ") // the driver puts each address on a line of its own
 		return
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // it was only read from
