@@ -38,7 +38,7 @@ func redisFlags(fallback string) []cli.Flag {
 	}
 	return []cli.Flag{
 		&cli.StringFlag{
-			Name: "redis", Sources: fromEnv("REDIS_URL"), Value: fallback, Category: categoryConnection,
+			Name: "redis", Sources: secretFromEnv("REDIS_URL"), Value: fallback, Category: categoryConnection,
 			Usage: "Redis `URL`: redis://user:password@host:6379/0, rediss:// for TLS, redis+sentinel://host:26379,host2:26379/master/0, redis+cluster://host:6379,host2:6379",
 		},
 		file("redis-ca", "PEM `FILE` of the authority that Redis's certificate is checked with"),
@@ -129,16 +129,23 @@ func (t redisTarget) client(name string, cfg redisConfig) redis.UniversalClient 
 	return redis.NewClient(o)
 }
 
-// dialer is go-redis's own (nil) unless connections are to read ahead.
+// dialer is go-redis's own (nil) unless connections are to read ahead, or TLS
+// files are to be read anew at each.
 func (c redisConfig) dialer(tlsConfig *tls.Config, timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
-	if c.ReadAhead == 0 {
+	if c.ReadAhead == 0 && c.TLS.empty() {
 		return nil
 	}
-	dial := redis.NewDialer(&redis.Options{DialTimeout: timeout, TLSConfig: tlsConfig})
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if err != nil {
-			return nil, err //nolint:wrapcheck // go-redis looks at it
+		now := tlsConfig
+		if !c.TLS.empty() {
+			now = tlsConfig.Clone()
+			if err := c.TLS.apply(now); err != nil {
+				return nil, err
+			}
+		}
+		conn, err := redis.NewDialer(&redis.Options{DialTimeout: timeout, TLSConfig: now})(ctx, network, address)
+		if err != nil || c.ReadAhead == 0 {
+			return conn, err //nolint:wrapcheck // go-redis looks at it
 		}
 		return bridge.ReadAhead(conn, c.ReadAhead), nil
 	}

@@ -97,6 +97,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		parsed = cmd
 		return ctx, nil
 	}
+	root.Metadata = map[string]any{argsKey: args}
 	err := root.Run(ctx, args)
 	if err == nil {
 		return exitOK
