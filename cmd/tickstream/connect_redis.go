@@ -98,12 +98,13 @@ func (t redisTarget) tls() *tls.Config {
 func (t redisTarget) client(name string, cfg redisConfig) redis.UniversalClient {
 	// A dial is retried by whoever uses the client, with a backoff of its own.
 	const dialTimeout, dials, never = 2 * time.Second, 1, -1
-	// The notifications are of a hosted product.
+	// A user may be forbidden to tell of the client library, which is of no use
+	// beside the client's name. The notifications are of a hosted product.
 	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch {
 	case t.failover != nil:
 		o := t.failover
-		o.ClientName, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, dialTimeout, dials
+		o.ClientName, o.DisableIdentity, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, true, dialTimeout, dials
 		o.Dialer = cfg.dialer(o.TLSConfig, dialTimeout)
 		if cfg.NoRetries {
 			o.MaxRetries = never
@@ -111,7 +112,7 @@ func (t redisTarget) client(name string, cfg redisConfig) redis.UniversalClient 
 		return redis.NewFailoverClient(o)
 	case t.cluster != nil:
 		o := t.cluster
-		o.ClientName, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, dialTimeout, dials
+		o.ClientName, o.DisableIdentity, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, true, dialTimeout, dials
 		o.Dialer = cfg.dialer(o.TLSConfig, dialTimeout)
 		o.MaintNotificationsConfig = quiet
 		if cfg.NoRetries {
@@ -120,7 +121,7 @@ func (t redisTarget) client(name string, cfg redisConfig) redis.UniversalClient 
 		return redis.NewClusterClient(o)
 	}
 	o := t.single
-	o.ClientName, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, dialTimeout, dials
+	o.ClientName, o.DisableIdentity, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, true, dialTimeout, dials
 	o.Dialer = cfg.dialer(o.TLSConfig, dialTimeout)
 	o.MaintNotificationsConfig = quiet
 	if cfg.NoRetries {
