@@ -57,7 +57,7 @@ func TestRedisUsersMayDoTheirWorkAndNoMore(t *testing.T) {
 			}},
 		},
 		"health": {
-			may: [][]string{events, {"set " + c.HeartbeatKey + " 1", "get " + c.SessionKey, "set " + c.SessionKey + " x ex 10", "pubsub numsub " + c.Health}},
+			may: [][]string{events, {"set " + c.HeartbeatKey + " 1", "getrange " + c.SessionKey + " 0 9", "set " + c.SessionKey + " x ex 10", "pubsub numsub " + c.Health}},
 			not: [][]string{ticks, results, publish("tickstream:beat:" + c.Ticks), {
 				"get cache:x", "del " + c.SessionKey, "get " + c.Indicators + ":sender", "pubsub channels", "keys *", "config get *", "flushall",
 			}},

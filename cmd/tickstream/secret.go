@@ -6,8 +6,12 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/tickstock/tickstream/pipeline/bounded"
 	"github.com/urfave/cli/v3"
 )
+
+// maxSmallFile is more than any secret or certificate has, in bytes.
+const maxSmallFile = 1 << 20
 
 // secretFlags are the flags whose values can hold a secret, and their variables.
 var secretFlags = map[string]string{
@@ -41,7 +45,7 @@ func (s secretFile) read() (string, error) {
 	if !set {
 		return "", nil
 	}
-	content, err := readSmall(path)
+	content, err := bounded.File(path, maxSmallFile)
 	if err != nil {
 		if reason, ok := errors.AsType[*fs.PathError](err); ok {
 			err = reason.Err

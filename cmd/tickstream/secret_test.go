@@ -36,7 +36,7 @@ func TestSecretsComeFromFiles(t *testing.T) {
 	for want, set := range map[string]func(){
 		"REDIS_URL_FILE (/nowhere/secret) cannot be read: no such file":    func() { t.Setenv("REDIS_URL_FILE", "/nowhere/secret") },
 		"is empty: put the value into the file, or leave the variable out": func() { t.Setenv("REDIS_URL_FILE", secretIn(t, "\n")) },
-		"is longer than 1048576 bytes":                                     func() { t.Setenv("REDIS_URL_FILE", secretIn(t, strings.Repeat("hunter2", 1<<18))) },
+		"is too long: at most 1048576 bytes":                               func() { t.Setenv("REDIS_URL_FILE", secretIn(t, strings.Repeat("hunter2", 1<<18))) },
 		"REDIS_URL and REDIS_URL_FILE are both set: leave one out": func() {
 			t.Setenv("REDIS_URL_FILE", secretIn(t, "redis://hunter2@x"))
 			t.Setenv("REDIS_URL", "redis://x")

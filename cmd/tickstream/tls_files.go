@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+
+	"github.com/tickstock/tickstream/pipeline/bounded"
 )
 
 // tlsFiles are the PEM files of a TLS client. They are read at each connection,
@@ -39,7 +41,7 @@ func (f tlsFiles) apply(cfg *tls.Config) error {
 
 // pool is the authority that the other side is checked with.
 func (f tlsFiles) pool() (*x509.CertPool, error) {
-	pem, err := readSmall(f.CA)
+	pem, err := bounded.File(f.CA, maxSmallFile)
 	if err != nil {
 		return nil, fmt.Errorf("read CA file: %w", err)
 	}
@@ -51,11 +53,11 @@ func (f tlsFiles) pool() (*x509.CertPool, error) {
 }
 
 func (f tlsFiles) pair() (tls.Certificate, error) {
-	certificate, err := readSmall(f.Cert)
+	certificate, err := bounded.File(f.Cert, maxSmallFile)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("read certificate: %w", err)
 	}
-	key, err := readSmall(f.Key)
+	key, err := bounded.File(f.Key, maxSmallFile)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("read key of the certificate: %w", err)
 	}
