@@ -17,5 +17,5 @@ image: ## the image that docker-compose.yml runs
 
 .env: ## passwords for docker-compose.yml; an existing file is kept
 	@umask 077 && while IFS= read -r line; do case $$line in \
-		*_PASSWORD=) echo "$$line$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')" ;; \
+		*_PASSWORD=|*_TOKEN=) echo "$$line$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')" ;; \
 		*) echo "$$line" ;; esac; done < .env.example > $@.new && mv $@.new $@

@@ -93,6 +93,9 @@ func (b *natsBus) health(ctx context.Context, u *update) error {
 	return nil
 }
 
+// maxTold is more alerts than there are causes.
+const maxTold = 10_000
+
 // told are the alerts that the process before us told of.
 func (b *natsBus) told(ctx context.Context) (alertSet, error) {
 	kv, err := b.bucket.open(ctx)
@@ -107,7 +110,7 @@ func (b *natsBus) told(ctx context.Context) (alertSet, error) {
 		return nil, fmt.Errorf("read latest health: %w", err)
 	}
 	var stored latest
-	if err := json.Unmarshal(entry.Value(), &stored); err != nil {
+	if err := json.Unmarshal(entry.Value(), &stored); err != nil || len(stored.Alerts) > maxTold {
 		return nil, nil //nolint:nilerr // of a foreign hand: nothing was told that we could take back
 	}
 	return stored.Alerts, nil

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 )
@@ -60,38 +56,6 @@ func parseURL(raw string) (*url.URL, error) {
 		return nil, err
 	}
 	return u, nil
-}
-
-// tlsFiles are the PEM files of a TLS client.
-type tlsFiles struct {
-	CA, Cert, Key string
-}
-
-func (f tlsFiles) empty() bool { return f == tlsFiles{} }
-
-// apply adds the files to cfg.
-func (f tlsFiles) apply(cfg *tls.Config) error {
-	if f.CA != "" {
-		pem, err := os.ReadFile(f.CA)
-		if err != nil {
-			return fmt.Errorf("read CA file: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("CA file %s holds no PEM certificate", f.CA)
-		}
-	}
-	if (f.Cert == "") != (f.Key == "") {
-		return errors.New("a client certificate needs both its certificate and its key file")
-	}
-	if f.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
-		if err != nil {
-			return fmt.Errorf("load client certificate: %w", err)
-		}
-		cfg.Certificates = []tls.Certificate{pair}
-	}
-	return nil
 }
 
 // backoff is the wait before the attempt after n failures (n from 1): doubling

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,7 +53,7 @@ func natsFlags(fallback string) []cli.Flag {
 	}
 	return []cli.Flag{
 		&cli.StringFlag{
-			Name: "nats", Sources: fromEnv("NATS_URL"), Value: fallback, Category: categoryConnection,
+			Name: "nats", Sources: secretFromEnv("NATS_URL"), Value: fallback, Category: categoryConnection,
 			Usage: "NATS `URL` (nats://user:password@host:4222, tls://…), several comma-separated",
 		},
 		file("nats-creds", "NATS credentials `FILE`"),
@@ -172,8 +173,22 @@ func (c natsConfig) options(name string) ([]nats.Option, error) {
 			return nil, usageErrorf("%s, %s, %s: %w", c.setting("-ca"), c.setting("-cert"), c.setting("-key"), err)
 		}
 		opts = append(opts, nats.Secure(cfg))
+		opts = append(opts, c.TLS.reloaded()...)
 	}
 	return opts, nil
+}
+
+// reloaded has the client read the files anew at each connection.
+func (f tlsFiles) reloaded() []nats.Option {
+	var certificate func() (tls.Certificate, error)
+	var authority func() (*x509.CertPool, error)
+	if f.Cert != "" {
+		certificate = f.pair
+	}
+	if f.CA != "" {
+		authority = f.pool
+	}
+	return []nats.Option{nats.ClientTLSConfig(certificate, authority)}
 }
 
 var natsSchemes = []string{"nats", "tls", "ws", "wss"}

@@ -38,7 +38,7 @@ func redisFlags(fallback string) []cli.Flag {
 	}
 	return []cli.Flag{
 		&cli.StringFlag{
-			Name: "redis", Sources: fromEnv("REDIS_URL"), Value: fallback, Category: categoryConnection,
+			Name: "redis", Sources: secretFromEnv("REDIS_URL"), Value: fallback, Category: categoryConnection,
 			Usage: "Redis `URL`: redis://user:password@host:6379/0, rediss:// for TLS, redis+sentinel://host:26379,host2:26379/master/0, redis+cluster://host:6379,host2:6379",
 		},
 		file("redis-ca", "PEM `FILE` of the authority that Redis's certificate is checked with"),
@@ -98,12 +98,13 @@ func (t redisTarget) tls() *tls.Config {
 func (t redisTarget) client(name string, cfg redisConfig) redis.UniversalClient {
 	// A dial is retried by whoever uses the client, with a backoff of its own.
 	const dialTimeout, dials, never = 2 * time.Second, 1, -1
-	// The notifications are of a hosted product.
+	// A user may be forbidden to tell of the client library, which is of no use
+	// beside the client's name. The notifications are of a hosted product.
 	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch {
 	case t.failover != nil:
 		o := t.failover
-		o.ClientName, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, dialTimeout, dials
+		o.ClientName, o.DisableIdentity, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, true, dialTimeout, dials
 		o.Dialer = cfg.dialer(o.TLSConfig, dialTimeout)
 		if cfg.NoRetries {
 			o.MaxRetries = never
@@ -111,7 +112,7 @@ func (t redisTarget) client(name string, cfg redisConfig) redis.UniversalClient 
 		return redis.NewFailoverClient(o)
 	case t.cluster != nil:
 		o := t.cluster
-		o.ClientName, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, dialTimeout, dials
+		o.ClientName, o.DisableIdentity, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, true, dialTimeout, dials
 		o.Dialer = cfg.dialer(o.TLSConfig, dialTimeout)
 		o.MaintNotificationsConfig = quiet
 		if cfg.NoRetries {
@@ -120,7 +121,7 @@ func (t redisTarget) client(name string, cfg redisConfig) redis.UniversalClient 
 		return redis.NewClusterClient(o)
 	}
 	o := t.single
-	o.ClientName, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, dialTimeout, dials
+	o.ClientName, o.DisableIdentity, o.ContextTimeoutEnabled, o.DialTimeout, o.DialerRetries = name, true, true, dialTimeout, dials
 	o.Dialer = cfg.dialer(o.TLSConfig, dialTimeout)
 	o.MaintNotificationsConfig = quiet
 	if cfg.NoRetries {
@@ -129,16 +130,23 @@ func (t redisTarget) client(name string, cfg redisConfig) redis.UniversalClient 
 	return redis.NewClient(o)
 }
 
-// dialer is go-redis's own (nil) unless connections are to read ahead.
+// dialer is go-redis's own (nil) unless connections are to read ahead, or TLS
+// files are to be read anew at each.
 func (c redisConfig) dialer(tlsConfig *tls.Config, timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
-	if c.ReadAhead == 0 {
+	if c.ReadAhead == 0 && c.TLS.empty() {
 		return nil
 	}
-	dial := redis.NewDialer(&redis.Options{DialTimeout: timeout, TLSConfig: tlsConfig})
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if err != nil {
-			return nil, err //nolint:wrapcheck // go-redis looks at it
+		now := tlsConfig
+		if !c.TLS.empty() {
+			now = tlsConfig.Clone()
+			if err := c.TLS.apply(now); err != nil {
+				return nil, err
+			}
+		}
+		conn, err := redis.NewDialer(&redis.Options{DialTimeout: timeout, TLSConfig: now})(ctx, network, address)
+		if err != nil || c.ReadAhead == 0 {
+			return conn, err //nolint:wrapcheck // go-redis looks at it
 		}
 		return bridge.ReadAhead(conn, c.ReadAhead), nil
 	}

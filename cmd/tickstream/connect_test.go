@@ -105,7 +105,7 @@ func TestTLSFiles(t *testing.T) {
 		"read CA file":             {CA: "/nowhere/ca.pem"},
 		"holds no PEM":             {CA: notPEM},
 		"both its certificate and": {Cert: notPEM},
-		"load client certificate":  {Cert: notPEM, Key: notPEM},
+		"load certificate":         {Cert: notPEM, Key: notPEM},
 	} {
 		if _, err := connectRedis(redisConfig{URL: "rediss://h", TLS: files}, "test"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("redis: error is %v, want %q", err, want)

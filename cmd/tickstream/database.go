@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/tickstock/tickstream/health/observe"
+	"github.com/tickstock/tickstream/pipeline/store"
 )
 
 const (
@@ -24,7 +25,7 @@ type databaseWatch struct {
 
 // newDatabaseWatch reads the URL; it does not connect.
 func newDatabaseWatch(ctx context.Context, url string) (*databaseWatch, error) {
-	cfg, err := pgxpool.ParseConfig(url)
+	cfg, err := store.PoolConfig(url)
 	if err != nil {
 		return nil, errDatabaseURL
 	}

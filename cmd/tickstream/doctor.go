@@ -47,7 +47,7 @@ func doctorCommand() *cli.Command {
 		&cli.BoolFlag{Name: "strict", Sources: env("doctor", "strict"), Usage: "exit with 3 for what is only worth knowing, too"},
 		healthIntervalFlag(""),
 	}, natsFlags(defaultNATSURL)...)
-	flags = append(append(flags, redisFlags(defaultRedisURL)...), databaseFlag())
+	flags = append(append(flags, redisFlags(defaultRedisURL)...), databaseFlags()...)
 	return &cli.Command{
 		Name: "doctor", Category: categoryLook,
 		Usage:       "Find out what is broken, hop by hop",
@@ -84,7 +84,11 @@ func runDoctor(ctx context.Context, cmd *cli.Command) error {
 		}
 		defer func() { _ = client.Close() }() // it was only read from
 		servers.Redis = client
-		if url := cmd.String("database"); url != "" {
+		url, err := databaseURL(cmd)
+		if err != nil {
+			return err
+		}
+		if url != "" {
 			servers.Database = func(ctx context.Context) (*pgx.Conn, error) { return connectDatabase(ctx, url) }
 		}
 		checks = doctor.Judge(doctor.Examine(ctx, cfg, servers))

@@ -42,14 +42,6 @@ func env(words ...string) cli.ValueSourceChain {
 
 const categoryConnection = "Connection"
 
-// databaseFlag is --database.
-func databaseFlag() cli.Flag {
-	return &cli.StringFlag{
-		Name: "database", Sources: fromEnv("DATABASE_URL"), Category: categoryConnection,
-		Usage: "PostgreSQL `URL` (postgres://user:password@host:5432/tickstock); none: no database",
-	}
-}
-
 // healthIntervalFlag is --health-interval, the time between two health events.
 func healthIntervalFlag(category string) cli.Flag {
 	return &cli.DurationFlag{

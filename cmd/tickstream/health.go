@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"slices"
 	"time"
 
@@ -12,7 +9,6 @@ import (
 	"github.com/tickstock/tickstream/health/calendar"
 	"github.com/tickstock/tickstream/health/observe"
 	"github.com/tickstock/tickstream/health/session"
-	"github.com/tickstock/tickstream/health/web"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/urfave/cli/v3"
@@ -57,8 +53,6 @@ func healthFlags() []cli.Flag {
 	}
 	return append([]cli.Flag{
 		healthIntervalFlag(categoryHealth),
-		&cli.StringFlag{Name: "http", Sources: env("http"), Category: categoryHealth, Value: "127.0.0.1:8080",
-			Usage: "`ADDRESS` of the status page, /health, /healthz and /readyz", Validator: validAddress},
 		&cli.BoolFlag{Name: "legacy-status-words", Sources: env("legacy-status-words"), Category: categoryHealth,
 			Usage: "say warning for starting and degraded, and critical for error"},
 		duration("active-window", categoryHealth, time.Minute, "a symbol without a tick for so long is stale"),
@@ -76,8 +70,7 @@ func healthFlags() []cli.Flag {
 			Validator: oneOf(string(calendar.Regular), string(calendar.Extended))},
 		&cli.StringFlag{Name: "calendar-file", Sources: env("calendar-file"), Category: categorySession, TakesFile: true,
 			Usage: "`FILE` of closed days and early closes that are not in the built-in calendar"},
-		databaseFlag(),
-	}, universeFlags()...)
+	}, slices.Concat(httpFlags(), databaseFlags(), universeFlags())...)
 }
 
 // healthParts is what the health role is made of.
@@ -128,7 +121,11 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 		Universe: symbols, Usage: p.usage, Streams: prepared.now, Log: p.log,
 	}
 	parts := healthParts{symbols: symbols.Symbols}
-	if url := cmd.String("database"); url != "" {
+	url, err := databaseURL(cmd)
+	if err != nil {
+		return healthParts{}, err
+	}
+	if url != "" {
 		database, err := newDatabaseWatch(ctx, url)
 		if err != nil {
 			return healthParts{}, err
@@ -147,7 +144,7 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	if err != nil {
 		return healthParts{}, err
 	}
-	parts.monitor, parts.url = monitor, "http://"+page.Addr()+"/"
+	parts.monitor, parts.url = monitor, page.URL()
 	parts.roles = append(parts.roles,
 		role{"health", monitor.Run},
 		role{"status page", page.Run},
@@ -170,20 +167,4 @@ func (h healthParts) tellOf(roles []role) []role {
 		}
 	}
 	return told
-}
-
-// page listens for the status page. The default address gives way to a free
-// port; one that was asked for does not.
-func (p *process) page(cmd *cli.Command, monitor *health.Monitor) (*web.Server, error) {
-	page, err := web.New(web.Config{Address: cmd.String("http"), FallbackPort: !cmd.IsSet("http")}, monitor, p.log)
-	if err != nil {
-		return nil, explainSettings(cmd, err)
-	}
-	if err := page.Listen(); err != nil {
-		if _, ok := errors.AsType[*net.OpError](err); ok {
-			return nil, flagErrorf(cmd, "http", "cannot be listened on: %v", err)
-		}
-		return nil, fmt.Errorf("status page: %w", err)
-	}
-	return page, nil
 }

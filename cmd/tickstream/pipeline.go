@@ -33,9 +33,9 @@ func pipelineCommand() *cli.Command {
 					Usage: "make bars and signals from --from on again, then end"},
 				&cli.TimestampFlag{Name: "from", Sources: env("pipeline", "from"), Category: categoryPipeline, Config: cli.TimestampConfig{Layouts: []string{time.RFC3339, time.DateOnly}},
 					Usage: "`TIME` from which to rebuild: 2026-03-02T14:30:00Z or 2026-03-02"},
-				latenessFlag(), databaseFlag(),
+				latenessFlag(),
 			},
-			natsFlags(defaultNATSURL), pipelineFlags(), streamFlags(),
+			natsFlags(defaultNATSURL), databaseFlags(), pipelineFlags(), streamFlags(),
 		),
 		Action: runPipeline,
 	}
@@ -163,8 +163,11 @@ func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role
 	}
 	var rows *store.Store
 	var roles []role
-	if url := cmd.String("database"); url != "" {
-		var err error
+	url, err := databaseURL(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if url != "" {
 		if rows, err = store.New(store.Config{URL: url, Instance: p.instance, MarketZone: cmd.String("market-zone")}, p.js, p.log); err != nil {
 			return nil, &exitError{code: exitUsage, err: fmt.Errorf("--database (DATABASE_URL): %w", err)}
 		}

@@ -20,7 +20,7 @@ func natsTargetFlags() []cli.Flag {
 	}
 	return []cli.Flag{
 		&cli.StringFlag{
-			Name: "to-nats", Sources: env("replay", "to-nats"), Category: categoryConnection,
+			Name: "to-nats", Sources: secretFromEnv("TICKSTREAM_REPLAY_TO_NATS"), Category: categoryConnection,
 			Usage: "copy ticks and clock marks into TICKS of the system at this NATS `URL`",
 		},
 		file("to-nats-creds", "credentials `FILE` for --to-nats"),

@@ -20,8 +20,9 @@ Find out what is wrong:
   tickstream doctor
 
 Every flag has an environment variable, named in its help. Connections have the
-usual ones: NATS_URL, REDIS_URL, DATABASE_URL. A flag wins over its variable; an
-empty variable counts as not set.
+usual ones: NATS_URL, REDIS_URL, DATABASE_URL, or NATS_URL_FILE and so on, which
+name a file that holds the value. A flag wins over its variable; an empty variable
+counts as not set.
 
 ` + exitCodesHelp
 
@@ -97,6 +98,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		parsed = cmd
 		return ctx, nil
 	}
+	root.Metadata = map[string]any{argsKey: args}
 	err := root.Run(ctx, args)
 	if err == nil {
 		return exitOK

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/tickstock/tickstream/health/observe"
 	"github.com/urfave/cli/v3"
 )
@@ -114,6 +113,9 @@ func validAddress(address string) error {
 // found usable, so that nothing is connected or started before.
 func checked(action cli.ActionFunc) cli.ActionFunc {
 	return func(ctx context.Context, cmd *cli.Command) error {
+		if err := checkSecrets(cmd); err != nil {
+			return err
+		}
 		if err := checkFiles(cmd); err != nil {
 			return err
 		}
@@ -129,9 +131,12 @@ func checked(action cli.ActionFunc) cli.ActionFunc {
 			}
 			_ = client.Close() // it was never connected
 		}
-		if url := cmd.String("database"); url != "" {
-			if _, err := pgx.ParseConfig(url); err != nil {
-				return errDatabaseURL
+		if _, err := databaseURL(cmd); err != nil {
+			return err
+		}
+		if has(cmd, "http") {
+			if _, err := httpConfigOf(cmd); err != nil {
+				return err
 			}
 		}
 		if has(cmd, "partitions") {
@@ -150,6 +155,7 @@ func checked(action cli.ActionFunc) cli.ActionFunc {
 				return explainSettings(cmd, err)
 			}
 		}
+		warnOfShownSecrets(cmd)
 		return action(ctx, cmd)
 	}
 }
@@ -205,7 +211,7 @@ func has(cmd *cli.Command, flag string) bool {
 // otherNames are the settings of packages that are not called as their flags.
 var otherNames = map[string]string{
 	"max queue bytes": "queue-bytes", "publish and drain timeout": "drain-timeout",
-	"session mode": "session", "market hours": "hours", "http address": "http", "a symbol": "symbol",
+	"session mode": "session", "market hours": "hours", "http address": "http", "http token": "http-token", "a symbol": "symbol",
 }
 
 var settingsPrefix = regexp.MustCompile(`^(?:[a-z]+ (?:settings|thresholds|limits): )+`)

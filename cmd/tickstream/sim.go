@@ -48,7 +48,7 @@ func simCommand() *cli.Command {
 		&cli.DurationFlag{Name: "duration", Sources: env("sim", "duration"), DefaultText: "no end", Usage: "stop after this `TIME`"},
 		&cli.Int64Flag{Name: "count", Sources: env("sim", "count"), DefaultText: "no end", Usage: "stop after `N` ticks"},
 	}, redisFlags(defaultRedisURL)...)
-	flags = append(append(flags, universeFlags()...), databaseFlag())
+	flags = append(append(flags, universeFlags()...), databaseFlags()...)
 	return &cli.Command{
 		Name: "sim", Category: categoryFeed,
 		Usage:       "Publish a realistic feed of ticks to Redis, as AppV2 does",

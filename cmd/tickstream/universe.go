@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/tickstock/tickstream/health/universe"
 	"github.com/urfave/cli/v3"
 )
@@ -35,7 +32,11 @@ func universeConfigOf(cmd *cli.Command) universe.Config {
 // be reached is a warning.
 func loadUniverse(ctx context.Context, cmd *cli.Command, log *slog.Logger) (universe.Universe, error) {
 	var db universe.Querier
-	if url := cmd.String("database"); url != "" {
+	url, err := databaseURL(cmd)
+	if err != nil {
+		return universe.Universe{}, err
+	}
+	if url != "" {
 		conn, err := connectDatabase(ctx, url)
 		if err != nil {
 			if _, bad := isUsage(err); bad {
@@ -52,24 +53,4 @@ func loadUniverse(ctx context.Context, cmd *cli.Command, log *slog.Logger) (univ
 		return universe.Universe{}, usageErrorf("load the universe: %w", err)
 	}
 	return u, nil
-}
-
-const databaseTimeout = 3 * time.Second
-
-// errDatabaseURL leaves out the URL, which holds a password.
-var errDatabaseURL = usageErrorf("--database (DATABASE_URL) cannot be read: give postgres://user:password@host:5432/name")
-
-// connectDatabase makes one connection. The driver's errors name host and user
-// and no password.
-func connectDatabase(ctx context.Context, url string) (*pgx.Conn, error) {
-	cfg, err := pgx.ParseConfig(url)
-	if err != nil {
-		return nil, errDatabaseURL
-	}
-	cfg.ConnectTimeout = databaseTimeout
-	conn, err := pgx.ConnectConfig(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the database: %w", err)
-	}
-	return conn, nil
 }

@@ -95,9 +95,9 @@ func (l *listener) take(ctx context.Context, received any) error {
 
 // greet prints the session that Redis keeps, which pub/sub would not repeat.
 func (l *listener) greet(ctx context.Context) error {
-	value, err := l.client.Get(ctx, l.channels.SessionKey).Bytes()
-	if errors.Is(err, redis.Nil) {
-		return nil
+	value, err := l.client.GetRange(ctx, l.channels.SessionKey, 0, session.MaxRecord).Bytes()
+	if err == nil && len(value) == 0 {
+		return nil // there is none
 	}
 	if err != nil {
 		l.log.Warn("the current session cannot be read", "err", err)

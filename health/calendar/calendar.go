@@ -9,12 +9,16 @@ package calendar
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 	_ "time/tzdata" // the zone below must load on machines without tzdata
+
+	"github.com/tickstock/tickstream/pipeline/bounded"
 )
 
 const zone = "America/New_York"
+
+// maxFile is the longest override file, in bytes.
+const maxFile = 1 << 20
 
 // ErrPastEnd comes from every question about a day that the calendar does not
 // cover, be it after its last day or before its first.
@@ -92,7 +96,7 @@ func New(cfg Config) (*Calendar, error) {
 	if cfg.OverrideFile == "" {
 		return c, nil
 	}
-	data, err := os.ReadFile(cfg.OverrideFile)
+	data, err := bounded.File(cfg.OverrideFile, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("read --calendar-file (TICKSTREAM_CALENDAR_FILE): %w", err)
 	}

@@ -10,6 +10,12 @@ import (
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
+// The requests of operators that wait at most, and their bytes.
+const (
+	maxRequests     = 16
+	maxRequestBytes = 64 << 10
+)
+
 // Reply answers an operator who starts or stops a session.
 type Reply struct {
 	OK bool `json:"ok"`
@@ -46,6 +52,12 @@ func (c *Control) Serve(nc *nats.Conn) (stop func(), err error) {
 	if err != nil {
 		_ = begin.Unsubscribe() // the connection is closed, which is the error
 		return nil, fmt.Errorf("subscribe to %s: %w", stream.ControlSessionStop, err)
+	}
+	// Requests are rare: of a flood, what comes beyond a few is let go.
+	for _, requests := range []*nats.Subscription{begin, end} {
+		if err := requests.SetPendingLimits(maxRequests, maxRequestBytes); err != nil {
+			return nil, fmt.Errorf("bound session requests: %w", err)
+		}
 	}
 	return func() {
 		// Both fail only once the connection is closed, and they with it.

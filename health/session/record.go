@@ -53,8 +53,14 @@ func (r Record) Newer(other Record) bool {
 	return r.SessionID > other.SessionID
 }
 
+// MaxRecord is the longest stored record that is read, in bytes.
+const MaxRecord = 64 << 10
+
 // DecodeRecord reads a stored record; what is none is [ErrInvalid].
 func DecodeRecord(data []byte) (Record, error) {
+	if len(data) > MaxRecord {
+		return Record{}, fmt.Errorf("%w: %d bytes, at most %d", ErrInvalid, len(data), MaxRecord)
+	}
 	var r Record
 	if err := json.Unmarshal(data, &r); err != nil {
 		return Record{}, fmt.Errorf("%w: %w", ErrInvalid, err)

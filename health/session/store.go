@@ -74,12 +74,13 @@ func (s NATSStore) Save(ctx context.Context, r Record) error {
 
 // Load implements [Store].
 func (s RedisStore) Load(ctx context.Context) (Record, error) {
-	value, err := s.Client.Get(ctx, s.Key).Bytes()
-	if errors.Is(err, redis.Nil) {
-		return Record{}, nil
-	}
+	// No more than tells that it is too long; of a missing key nothing.
+	value, err := s.Client.GetRange(ctx, s.Key, 0, MaxRecord).Bytes()
 	if err != nil {
 		return Record{}, fmt.Errorf("read session: %w", err)
+	}
+	if len(value) == 0 {
+		return Record{}, nil
 	}
 	return DecodeRecord(value)
 }

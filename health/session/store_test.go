@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -61,12 +62,12 @@ func TestStoresKeepTheRecord(t *testing.T) {
 			if err != nil || !got.Same(want) || *got.End != *want.End || got.Session != want.Session {
 				t.Errorf("loaded %+v, %v; want %+v", got, err, want)
 			}
-			for _, value := range []string{"", "null", "{}", `{"session_id":"7"}`, "\xff"} {
+			for _, value := range []string{" ", "null", "{}", `{"session_id":"7"}`, "\xff", strings.Repeat(" ", session.MaxRecord+1)} {
 				if err := c.corrupt(value); err != nil {
 					t.Fatal(err)
 				}
 				if got, err := c.store.Load(t.Context()); !errors.Is(err, session.ErrInvalid) || !got.IsZero() {
-					t.Errorf("%q: loaded %+v, %v; want it refused", value, got, err)
+					t.Errorf("%.20q: loaded %+v, %v; want it refused", value, got, err)
 				}
 			}
 		})

@@ -18,25 +18,27 @@ type Querier interface {
 
 var _ Querier = (*pgx.Conn)(nil)
 
-// maxListed bounds the keys that a miss lists.
+// maxListed bounds the keys that a miss lists, and the rows of one key.
 const maxListed = 20
 
 // rowTypes are the types of cache_entries that hold universes, in the order in
 // which they are preferred.
 var rowTypes = []string{"stock_etf_combo", "stock_universe", "etf_universe", "themes"}
 
+// Of a value a little more than may be is read, so that [Parse] refuses it.
 // Casting the row to jsonb reads a column that may not exist, casting the value
 // to text takes both of its column types.
 const (
 	selectValues = `
 SELECT c.type::text AS type,
        coalesce(to_jsonb(c)->>'environment', '') AS environment,
-       coalesce(c.value::text, '') AS value
+       coalesce(left(c.value::text, $4), '') AS value
 FROM cache_entries c
 WHERE c.type::text = ANY($1::text[])
   AND (c.name || ':' || c.key = $2 OR c.name || '_' || c.key = $2)
   AND ($3 = '' OR coalesce(to_jsonb(c)->>'environment', $3) = $3)
-ORDER BY array_position($1::text[], c.type::text), environment, c.name, c.key, value`
+ORDER BY array_position($1::text[], c.type::text), environment, c.name, c.key, value
+LIMIT $5`
 
 	selectKeys = `
 SELECT k, count(*) OVER () AS total
@@ -57,7 +59,7 @@ type cacheRow struct{ Type, Environment, Value string }
 func find(ctx context.Context, cfg Config, db Querier, log *slog.Logger) (loaded, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
-	rows, err := db.Query(ctx, selectValues, rowTypes, cfg.Key, cfg.Environment)
+	rows, err := db.Query(ctx, selectValues, rowTypes, cfg.Key, cfg.Environment, maxBytes+1, maxListed)
 	if err != nil {
 		return loaded{}, fmt.Errorf("query cache_entries: %w", err)
 	}

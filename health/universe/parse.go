@@ -17,6 +17,9 @@ var ErrNoSymbols = errors.New("holds no symbols")
 const (
 	// maxSymbol is the longest symbol that ticks may carry, in bytes.
 	maxSymbol = 64
+	// maxBytes is the longest value, and maxSymbols the most symbols of one.
+	maxBytes   = 8 << 20
+	maxSymbols = 100_000
 	// maxNesting bounds strings within strings and objects within objects.
 	maxNesting = 4
 )
@@ -28,11 +31,17 @@ const (
 //
 // Symbols are trimmed, put in upper case and given once each, in order. skipped
 // counts the entries that are no symbols: of another type, empty, unprintable,
-// or over 64 bytes. The error is [ErrNoSymbols] or tells what is wrong.
+// or over 64 bytes. More than 100,000 symbols, or 8 MiB, are refused. The error is [ErrNoSymbols] or tells what is wrong.
 func Parse(raw []byte) (symbols []string, skipped int, err error) {
+	if len(raw) > maxBytes {
+		return nil, 0, fmt.Errorf("parse universe: %d bytes or more, at most %d", len(raw), maxBytes)
+	}
 	p := parser{seen: map[string]bool{}}
 	if err := p.value(raw, 0); err != nil {
 		return nil, p.skipped, fmt.Errorf("parse universe: %w", err)
+	}
+	if len(p.symbols) > maxSymbols {
+		return nil, p.skipped, fmt.Errorf("parse universe: more than %d symbols", maxSymbols)
 	}
 	if len(p.symbols) == 0 {
 		return nil, p.skipped, fmt.Errorf("parse universe: value %w (%d entries skipped)", ErrNoSymbols, p.skipped)
@@ -136,7 +145,7 @@ func (p *parser) add(symbol string) {
 		p.skipped++
 		return
 	}
-	if !p.seen[symbol] {
+	if !p.seen[symbol] && len(p.symbols) <= maxSymbols {
 		p.seen[symbol] = true
 		p.symbols = append(p.symbols, symbol)
 	}

@@ -10,9 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strconv"
 	"time"
+
+	"github.com/tickstock/tickstream/pipeline/bounded"
 )
 
 // BuiltInKey names the universe that is always there: 60 large US symbols.
@@ -115,7 +116,7 @@ func fallback(cfg Config) (loaded, error) {
 	if cfg.File == "" {
 		return fromJSON(builtIn, BuiltInKey, OriginBuiltIn)
 	}
-	raw, err := os.ReadFile(cfg.File)
+	raw, err := bounded.File(cfg.File, maxBytes)
 	if err != nil {
 		return loaded{}, fmt.Errorf("read --universe-file (TICKSTREAM_UNIVERSE_FILE): %w", err)
 	}
@@ -130,7 +131,7 @@ func fallback(cfg Config) (loaded, error) {
 // fromJSON reads a file's content; key is its key if it names none.
 func fromJSON(raw []byte, key, origin string) (loaded, error) {
 	raw = trim(raw)
-	if !json.Valid(raw) {
+	if len(raw) == 0 || !json.Valid(raw) {
 		// Parse would take any text for a comma-separated list.
 		return loaded{}, errors.New("not JSON")
 	}

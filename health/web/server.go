@@ -14,18 +14,10 @@ import (
 	"time"
 
 	"github.com/tickstock/tickstream/health"
+	"golang.org/x/net/netutil"
 )
 
 const shutdownTimeout = 2 * time.Second
-
-// Config of a server. The zero value means the defaults.
-type Config struct {
-	// Address to listen on, host and port. The page has no passwords: keep it
-	// on loopback or behind something that has. Defaults to 127.0.0.1:8080.
-	Address string
-	// FallbackPort lets a taken port be replaced by a free one.
-	FallbackPort bool
-}
 
 // Source is what is shown; [health.Monitor] is one.
 type Source interface {
@@ -42,17 +34,15 @@ type Server struct {
 
 // New makes a server; it starts nothing.
 func New(cfg Config, source Source, log *slog.Logger) (*Server, error) {
-	if cfg.Address == "" {
-		cfg.Address = "127.0.0.1:8080"
+	if err := cfg.Validate(); err != nil {
+		return nil, err
 	}
-	if _, _, err := net.SplitHostPort(cfg.Address); err != nil {
-		return nil, fmt.Errorf("HTTP address %q: %w: give host:port", cfg.Address, err)
-	}
+	cfg = cfg.withDefaults()
 	handler, err := newHandler(source, log)
 	if err != nil {
 		return nil, err
 	}
-	return &Server{cfg: cfg, log: log, handler: handler}, nil
+	return &Server{cfg: cfg, log: log, handler: protect(cfg, handler, log)}, nil
 }
 
 // Listen takes the port, so that [Server.Addr] is known before [Server.Run].
@@ -69,7 +59,7 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("listen for HTTP: %w: give another address", err)
 	}
-	s.listener = listener
+	s.listener = netutil.LimitListener(listener, s.cfg.MaxConnections)
 	return nil
 }
 
@@ -80,6 +70,18 @@ func (s *Server) Addr() string {
 		return ""
 	}
 	return s.listener.Addr().String()
+}
+
+// URL is where a browser on this machine finds the page; empty before
+// [Server.Listen].
+func (s *Server) URL() string {
+	switch {
+	case s.listener == nil:
+		return ""
+	case s.cfg.TLS != nil:
+		return "https://" + s.Addr() + "/"
+	}
+	return "http://" + s.Addr() + "/"
 }
 
 // Close gives the port back where [Server.Run] will not be called.
@@ -102,7 +104,8 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	server := &http.Server{
 		Handler:           s.handler,
-		ReadHeaderTimeout: 5 * time.Second,
+		ReadHeaderTimeout: s.cfg.HeaderTimeout,
+		TLSConfig:         s.cfg.TLS,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      10 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -110,7 +113,13 @@ func (s *Server) Run(ctx context.Context) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(s.listener) }() // ends with the shutdown below
+	go func() { // ends with the shutdown below
+		if s.cfg.TLS != nil {
+			served <- server.ServeTLS(s.listener, "", "")
+			return
+		}
+		served <- server.Serve(s.listener)
+	}()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve HTTP: %w", err)

@@ -192,6 +192,12 @@ func (a *Announcer) withdraw() {
 
 func key(r Report) string { return r.Role + "." + r.Instance }
 
+// What is beyond these is of a foreign hand.
+const (
+	maxReport  = 256 << 10 // bytes
+	maxReports = 1000
+)
+
 // List returns the reports of all components that are present, by role and
 // start. What is no report is left out; [ListAll] counts it.
 func List(ctx context.Context, bucket jetstream.KeyValue) ([]Report, error) {
@@ -222,8 +228,10 @@ func ListAll(ctx context.Context, bucket jetstream.KeyValue) (reports []Report, 
 				return reports, malformed, nil
 			}
 			var report Report
-			if json.Unmarshal(entry.Value(), &report) != nil || report.Role == "" || report.Instance == "" {
-				malformed = append(malformed, entry.Key())
+			if len(entry.Value()) > maxReport || len(reports) == maxReports || json.Unmarshal(entry.Value(), &report) != nil || report.Role == "" || report.Instance == "" {
+				if len(malformed) < maxReports {
+					malformed = append(malformed, entry.Key())
+				}
 				continue
 			}
 			reports = append(reports, report)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ func TestOneMalformedReportHidesNoOther(t *testing.T) {
 		"bridge.c":   `{"role":"bridge","instance":"c","started_at":"yesterday"}`,
 		"foreign":    `hello`,
 		"else":       `{}`,
+		"huge":       `{"role":"bridge","instance":"` + strings.Repeat("x", 300<<10) + `"}`,
 		"pipeline.p": `{"role":"pipeline","instance":"p"}`,
 	} {
 		if _, err := kv.Put(t.Context(), key, []byte(value)); err != nil {
@@ -66,7 +68,7 @@ func TestOneMalformedReportHidesNoOther(t *testing.T) {
 	}
 	reports, malformed, err := presence.ListAll(t.Context(), kv)
 	slices.Sort(malformed)
-	if err != nil || len(reports) != 2 || !slices.Equal(malformed, []string{"bridge.c", "else", "foreign"}) {
+	if err != nil || len(reports) != 2 || !slices.Equal(malformed, []string{"bridge.c", "else", "foreign", "huge"}) {
 		t.Fatalf("ListAll = %+v, %v, %v", reports, malformed, err)
 	}
 	if b := reports[0].Bridge; b == nil || b.Stored != 7 || b.State != presence.StateStandby {

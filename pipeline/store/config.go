@@ -14,8 +14,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Config of a [Store].
@@ -92,9 +90,8 @@ func (c Config) withDefaults() Config {
 func (c Config) Validate() error {
 	c = c.withDefaults()
 	var errs []error
-	if _, err := pgxpool.ParseConfig(c.URL); err != nil || c.URL == "" {
-		// The reason is left out: it can hold the password.
-		errs = append(errs, errors.New("database URL cannot be read: give postgres://user:password@host:port/database"))
+	if _, err := PoolConfig(c.URL); err != nil {
+		errs = append(errs, err)
 	}
 	if c.Instance == "" {
 		errs = append(errs, errors.New("instance is empty: give a name that no other process has"))

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -39,9 +38,9 @@ func New(cfg Config, js jetstream.JetStream, log *slog.Logger) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("store settings: %w", err)
 	}
-	pool, err := pgxpool.ParseConfig(cfg.URL)
+	pool, err := PoolConfig(cfg.URL)
 	if err != nil {
-		return nil, errors.New("store settings: database URL cannot be read") // validated above
+		return nil, fmt.Errorf("store settings: %w", err)
 	}
 	s := &Store{cfg: cfg, js: js, log: log, pool: pool}
 	leases := func(ctx context.Context) (jetstream.KeyValue, error) { return js.KeyValue(ctx, stream.LeasesBucket) }

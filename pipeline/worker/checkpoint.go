@@ -133,16 +133,27 @@ func (c *checkpoints) changed(ctx context.Context) (bool, error) {
 // pack compresses state into parts and describes them in m.
 func (m *manifest) pack(state []byte) [][]byte {
 	compressed := s2.Encode(nil, state)
-	m.Bytes, m.CRC = len(compressed), crc32.Checksum(compressed, crc32.MakeTable(crc32.Castagnoli))
+	m.seal(compressed)
 	parts := slices.Collect(slices.Chunk(compressed, chunkBytes))
 	m.Parts = len(parts)
 	return parts
 }
 
+// seal notes by what the compressed state is known again.
+func (m *manifest) seal(compressed []byte) {
+	m.Bytes, m.CRC = len(compressed), crc32.Checksum(compressed, crc32.MakeTable(crc32.Castagnoli))
+}
+
+// maxState is more than a partition of 50,000 symbols has, in bytes.
+const maxState = 1 << 30
+
 // unpack is the state of which compressed are the parts; errCorrupt where they
 // are not what m describes.
 func (m *manifest) unpack(compressed []byte) ([]byte, error) {
 	if len(compressed) != m.Bytes || crc32.Checksum(compressed, crc32.MakeTable(crc32.Castagnoli)) != m.CRC {
+		return nil, errCorrupt
+	}
+	if length, err := s2.DecodedLen(compressed); err != nil || length > maxState {
 		return nil, errCorrupt
 	}
 	state, err := s2.Decode(nil, compressed)

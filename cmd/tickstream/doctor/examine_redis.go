@@ -140,7 +140,8 @@ func timedOut(err error) bool {
 func (e *examiner) heartbeat(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	seconds, err := e.servers.Redis.Get(ctx, e.cfg.Channels.HeartbeatKey).Float64()
+	const enough = 64 // bytes of a number
+	seconds, err := strconv.ParseFloat(e.servers.Redis.GetRange(ctx, e.cfg.Channels.HeartbeatKey, 0, enough).Val(), 64)
 	if err != nil {
 		return // none, or no number: both are shown as none
 	}
