@@ -22,6 +22,8 @@ type source interface {
 	forget()
 	// finish tells the source, once run has ended, that nothing more comes.
 	finish(ctx context.Context)
+	// clockOff is how far the system's clock is from what is believed.
+	clockOff() time.Duration
 	// state is what the source knows of its connection.
 	state() sourceState
 }
