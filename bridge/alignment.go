@@ -2,9 +2,11 @@ package bridge
 
 import (
 	"crypto/rand"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,6 +33,8 @@ type alignment struct {
 	live  uint32 // ordinal of the first beat that was not restored from a spool
 	beats []beat
 	names map[string]uint32
+
+	last atomic.Uint64 // the position that was heard last
 }
 
 type beat struct {
@@ -95,6 +99,16 @@ func (a *alignment) begin() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.live = a.first + uint32(len(a.beats))
+	a.reached(position{beat: a.live - 1, n: math.MaxInt32})
+}
+
+// reached notes the position that was heard last.
+func (a *alignment) reached(p position) { a.last.Store(uint64(p.beat)<<32 | uint64(uint32(p.n))) }
+
+// heardLast is that position.
+func (a *alignment) heardLast() position {
+	last := a.last.Load()
+	return position{beat: uint32(last >> 32), n: int32(uint32(last))}
 }
 
 // isLive tells whether a position is one that this process heard.

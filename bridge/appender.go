@@ -36,9 +36,9 @@ type appender struct {
 	restore func(context.Context) error
 	log     *slog.Logger
 
-	last      place        // of what was acknowledged last; all of a batch is behind it
-	retries   atomic.Int64 // batches that had to be tried again
-	waitSince atomic.Int64 // Unix ms since when a batch waits; 0 when none does
+	last      place                     // of what was acknowledged last; all of a batch is behind it
+	retries   atomic.Int64              // batches that had to be tried again
+	waitSince atomic.Pointer[time.Time] // when a batch began to wait; nil when none does
 }
 
 func newAppender(js jetstream.JetStream, stream string, cfg Config, admit func(context.Context, int64) error, restore func(context.Context) error, log *slog.Logger) *appender {
@@ -51,7 +51,7 @@ func newAppender(js jetstream.JetStream, stream string, cfg Config, admit func(c
 // delivery is a batch on its way.
 type delivery struct {
 	msgs  []*nats.Msg // not stored yet, as far as is known
-	began time.Time
+	since time.Time   // nothing of them was stored before
 	// unsure: some may be stored without our knowing.
 	unsure bool
 	search *search // for these; nil until it is needed
@@ -59,18 +59,25 @@ type delivery struct {
 
 // append stores all of msgs, which were read in a term and each of which must
 // carry a message id, or tries until ctx ends or the term has ended without
-// them (errYielded). Where it is unsure that none is stored already, it looks
-// before it publishes. msgs is used up.
-func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, unsure bool) error {
-	a.waitSince.Store(time.Now().UnixMilli())
-	defer a.waitSince.Store(0)
-	d := &delivery{msgs: msgs, began: time.Now(), unsure: unsure}
+// them (errYielded). Where some may be stored already, since is from when on, and
+// it looks before it publishes; it is zero where that cannot be. msgs is used up.
+func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, since time.Time) error {
+	began := time.Now()
+	a.waitSince.Store(&began)
+	defer a.waitSince.Store(nil)
+	d := &delivery{msgs: msgs, since: since, unsure: !since.IsZero()}
+	if !d.unsure {
+		d.since = began
+	}
 	wait := newBackoff()
 	for attempt := 1; ; attempt++ {
 		if err := a.admit(ctx, term); err != nil {
 			return fmt.Errorf("append %d messages to %s: %w", len(d.msgs), a.stream, err)
 		}
-		err := a.attempt(ctx, d)
+		err := a.attempt(ctx, term, d)
+		if errors.Is(err, errYielded) {
+			return fmt.Errorf("append %d messages to %s: %w", len(d.msgs), a.stream, err)
+		}
 		if err == nil {
 			if attempt > 4 {
 				a.log.Info("publishing again", "attempts", attempt)
@@ -100,10 +107,10 @@ func gone(err error) bool {
 }
 
 // attempt tries once. What is unsure it first looks for in the stream.
-func (a *appender) attempt(ctx context.Context, d *delivery) error {
+func (a *appender) attempt(ctx context.Context, term int64, d *delivery) error {
 	ctx, cancel := whileConnected(ctx, a.js.Conn())
 	defer cancel()
-	if a.last.created.IsZero() {
+	if a.last.created.IsZero() && !d.unsure {
 		// Nothing was published yet, so nothing of ours is in it.
 		info, err := streamInfo(ctx, a.js, a.stream, a.timeout)
 		if err != nil {
@@ -113,7 +120,7 @@ func (a *appender) attempt(ctx context.Context, d *delivery) error {
 	}
 	if d.unsure {
 		if d.search == nil {
-			d.search = newSearch(a.js, a.stream, a.timeout, d.began, a.last, messageIDs(d.msgs))
+			d.search = newSearch(a.js, a.stream, a.timeout, d.since, a.last, messageIDs(d.msgs))
 		}
 		if err := d.search.run(ctx); err != nil {
 			return err
@@ -122,7 +129,12 @@ func (a *appender) attempt(ctx context.Context, d *delivery) error {
 		d.msgs = d.search.withoutFound(d.msgs)
 	}
 	for len(d.msgs) > 0 {
-		if err := a.publishSome(ctx, d); err != nil {
+		// This process may have been stopped for long since it was asked last.
+		err := a.admit(ctx, term)
+		if err == nil {
+			err = a.publishSome(ctx, d)
+		}
+		if err != nil {
 			d.unsure = true
 			return err
 		}
@@ -231,8 +243,8 @@ func isCode(err error, code jetstream.ErrorCode) bool {
 
 // blockedFor is how long the batch under way has been waiting.
 func (a *appender) blockedFor(now time.Time) time.Duration {
-	if since := a.waitSince.Load(); since != 0 {
-		return now.Sub(time.UnixMilli(since))
+	if since := a.waitSince.Load(); since != nil {
+		return now.Sub(*since)
 	}
 	return 0
 }

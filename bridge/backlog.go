@@ -21,6 +21,9 @@ type backlog struct {
 	spool    *spool.Spool
 	names    *alignment
 	log      *slog.Logger
+	// report is told of each gap that is given up with the messages around it;
+	// it must not wait. Optional.
+	report func(missed)
 
 	// moving is held while messages move between memory, disk and hand.
 	moving sync.Mutex
@@ -28,10 +31,12 @@ type backlog struct {
 	mu       sync.Mutex
 	memory   queue
 	hand     hand
+	orphans  []message // given back when the disk no longer has them: older than all on it
 	shed     int64
 	moved    time.Time     // when something was taken off last, or came while there was nothing
 	settled  place         // of TICKS, behind which is all of this
 	failure  string        // of the spool; empty while it works
+	unplaced string        // why it cannot note what of it is consumed
 	term     int64         // in which is read what is put
 	patience time.Duration // after which what does not move goes to disk
 	closed   bool
@@ -46,6 +51,7 @@ type hand struct {
 	bytes    int64
 	term     int64
 	onDisk   bool
+	orphaned bool // was on disk, of which the disk has given up its part
 }
 
 func newBacklog(maxBytes int64, disk *spool.Spool, names *alignment, log *slog.Logger) *backlog {
@@ -57,15 +63,31 @@ func newBacklog(maxBytes int64, disk *spool.Spool, names *alignment, log *slog.L
 
 // put appends m; where memory is full the oldest in it is shed and counted.
 func (b *backlog) put(m message) {
+	var gaps []missed
 	b.mu.Lock()
 	for b.memory.bytes+m.size() > b.maxBytes && b.memory.count > 0 {
-		if oldest := b.memory.pop(); oldest.isTick() {
+		oldest := b.memory.pop()
+		if oldest.isTick() {
 			b.shed++
+		}
+		if oldest.gap != nil {
+			gaps = append(gaps, *oldest.gap)
 		}
 	}
 	b.push(m)
 	b.mu.Unlock()
 	signal(b.filled)
+	b.tell(gaps)
+}
+
+// tell has gaps reported whose messages are given up.
+func (b *backlog) tell(gaps []missed) {
+	if b.report == nil {
+		return
+	}
+	for _, gap := range gaps {
+		b.report(gap)
+	}
 }
 
 // putWait appends m once there is room for it.
@@ -99,9 +121,9 @@ func (b *backlog) push(m message) {
 // publisher's until it has settled all of it or given the rest back.
 func (b *backlog) take(ctx context.Context, batch []message, limit int) ([]message, error) {
 	for {
-		batch, closed, err := b.takeNow(batch, limit)
-		if err != nil || len(batch) > 0 {
-			return batch, err
+		var closed bool
+		if batch, closed = b.takeNow(batch, limit); len(batch) > 0 {
+			return batch, nil
 		}
 		if closed {
 			return batch, errBacklogClosed
@@ -115,15 +137,15 @@ func (b *backlog) take(ctx context.Context, batch []message, limit int) ([]messa
 }
 
 // takeNow is take that does not wait.
-func (b *backlog) takeNow(batch []message, limit int) (_ []message, closed bool, err error) {
+func (b *backlog) takeNow(batch []message, limit int) (_ []message, closed bool) {
 	b.moving.Lock()
 	defer b.moving.Unlock()
 	taken := hand{}
-	if b.spool != nil {
-		records, err := b.spool.Read(limit)
-		if err != nil {
-			return batch, false, err //nolint:wrapcheck // it says what it read
-		}
+	if n := min(len(b.orphans), limit); n > 0 {
+		batch, b.orphans = append(batch, b.orphans[:n]...), b.orphans[n:]
+		taken.orphaned = true
+	} else if b.spool != nil {
+		records := b.spool.Read(limit)
 		for _, r := range records {
 			batch = append(batch, b.names.decode(r))
 		}
@@ -131,7 +153,7 @@ func (b *backlog) takeNow(batch []message, limit int) (_ []message, closed bool,
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for !taken.onDisk && b.memory.count > 0 && len(batch) < limit {
+	for !taken.onDisk && !taken.orphaned && b.memory.count > 0 && len(batch) < limit {
 		batch = append(batch, b.memory.pop())
 	}
 	taken.messages, taken.term = batch, b.term
@@ -143,17 +165,17 @@ func (b *backlog) takeNow(batch []message, limit int) (_ []message, closed bool,
 	}
 	b.hand = taken
 	signal(b.drained)
-	return batch, b.closed, nil
+	return batch, b.closed
 }
 
 // settle lets go of the first n of what is in hand; all that is left is behind
-// the place in TICKS.
-func (b *backlog) settle(n int, behind place) error {
+// the place in TICKS. Where the disk cannot note that, a later life finds what
+// is settled again, and finds it in TICKS.
+func (b *backlog) settle(n int, behind place) {
 	b.moving.Lock()
 	defer b.moving.Unlock()
-	var err error
 	if b.hand.onDisk && n > 0 {
-		err = b.spool.Consume(n, behind.encode())
+		b.noteConsumed(b.spool.Consume(n, behind.encode()))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -168,15 +190,14 @@ func (b *backlog) settle(n int, behind place) error {
 		}
 	}
 	b.hand.messages = b.hand.messages[n:]
-	return err //nolint:wrapcheck // it says what it did
 }
 
 // settleAll is settle for all that is in hand.
-func (b *backlog) settleAll(behind place) error {
+func (b *backlog) settleAll(behind place) {
 	b.mu.Lock()
 	n := len(b.hand.messages)
 	b.mu.Unlock()
-	return b.settle(n, behind)
+	b.settle(n, behind)
 }
 
 // giveBack returns what is in hand to the front.
@@ -188,7 +209,10 @@ func (b *backlog) giveBack() {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.hand.onDisk {
+	switch {
+	case b.hand.orphaned:
+		b.orphans = append(append([]message{}, b.hand.messages...), b.orphans...)
+	case !b.hand.onDisk:
 		b.memory.pushFront(b.hand.messages)
 	}
 	b.hand = hand{}
@@ -201,7 +225,7 @@ func (b *backlog) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.memory.clear()
-	b.hand = hand{}
+	b.hand, b.orphans = hand{}, nil
 	signal(b.drained)
 }
 
@@ -222,8 +246,8 @@ func (b *backlog) handTerm() int64 {
 // begins is when the oldest message was read, zero if there is none, and the
 // place in TICKS behind which all is.
 func (b *backlog) begins() (oldest time.Time, behind place) {
-	first, _, err := b.takeNow(nil, 1)
-	if err == nil && len(first) > 0 {
+	first, _ := b.takeNow(nil, 1)
+	if len(first) > 0 {
 		oldest = first[0].receivedAt
 	}
 	b.giveBack()
@@ -258,6 +282,7 @@ type depth struct {
 	ticks, bytes               int64 // all ticks; bytes of those in memory
 	spooledTicks, spooledBytes int64
 	shed                       int64
+	maxSpooledBytes            int64
 	failure                    string // of the spool
 }
 
@@ -270,10 +295,20 @@ func (b *backlog) depth() depth {
 	if !b.hand.onDisk {
 		d.ticks += b.hand.ticks
 	}
+	for i := range b.orphans {
+		if b.orphans[i].isTick() {
+			d.ticks++
+		}
+	}
+	if d.failure == "" {
+		d.failure = b.unplaced
+	}
 	b.mu.Unlock()
 	if b.spool != nil {
 		d.spooledTicks, d.spooledBytes = b.spool.Waiting()[tickRecord], b.spool.Bytes()
 		d.ticks += d.spooledTicks
+		d.maxSpooledBytes = b.spool.MaxBytes()
+		d.shed += b.spool.Lost()[tickRecord]
 	}
 	return d
 }

@@ -12,6 +12,8 @@ const (
 	// beatTimeout is how long the messages of a new subscription wait for the
 	// first beat, which the bridge itself sends.
 	beatTimeout = time.Second
+	// maxBehind is how many messages are counted behind one beat.
+	maxBehind = 1 << 30
 )
 
 // beatChannel is where the bridges of a channel send beats.
@@ -65,6 +67,7 @@ func (c *course) beat(name string) {
 	}
 	c.beats++
 	c.at = position{beat: c.names.heard(name, count)}
+	c.names.reached(c.at)
 	c.place()
 }
 
@@ -99,7 +102,11 @@ func (c *course) add(m message) {
 		return
 	}
 	if m.isTick() {
+		if c.at.n == maxBehind {
+			c.beat(newBeatName()) // beats do not come
+		}
 		c.at.n++
+		c.names.reached(c.at)
 	}
 	m.at = c.at
 	c.into.put(m)

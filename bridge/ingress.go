@@ -30,6 +30,7 @@ type Ingress struct {
 	rejecter  *rejecter
 	turn      *turn
 	gaps      chan missed
+	damaged   int64       // bytes of the spool that could not be read
 	prepared  atomic.Bool // the streams and buckets were there once
 }
 
@@ -57,10 +58,10 @@ func NewIngress(cfg Config, client redis.UniversalClient, js jetstream.JetStream
 	}
 	found := Spool{}
 	if disk != nil {
-		found, i.names = *disk, disk.names
+		found, i.names, i.damaged = *disk, disk.names, disk.damaged
 	}
 	i.backlog = newBacklog(cfg.MaxQueueBytes, found.spool, i.names, log)
-	i.backlog.settled = found.behind
+	i.backlog.settled, i.backlog.report = found.behind, i.reportGap
 	switch cfg.Source {
 	case Stream:
 		i.source = newRedisStream(client, cfg, log)
@@ -81,7 +82,7 @@ func NewIngress(cfg Config, client redis.UniversalClient, js jetstream.JetStream
 		covered: i.covered, report: i.reportGap, lastMark: i.lastMark, listened: i.reportDowntime, log: log, prefix: prefix,
 	}
 	if found.waiting > 0 {
-		i.publisher.unreconciled = time.Now()
+		i.publisher.unreconciled, i.publisher.unreconciledTo = true, i.names.heardLast()
 	}
 	return i, nil
 }
@@ -234,7 +235,10 @@ func (i *Ingress) Report() *presence.Bridge {
 		QueuedBytes:      waiting.bytes,
 		SpooledTicks:     waiting.spooledTicks,
 		SpooledBytes:     waiting.spooledBytes,
+		SpoolMaxBytes:    waiting.maxSpooledBytes,
+		SpoolDamaged:     i.damaged,
 		SpoolFailure:     waiting.failure,
+		ClockOffMs:       i.source.clockOff().Milliseconds(),
 		PublishFailures:  i.publisher.appender.retries.Load() + i.rejecter.appender.retries.Load(),
 		PublishBlockedMs: blocked.Milliseconds(),
 	}

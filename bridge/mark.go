@@ -17,7 +17,8 @@ func newMarkSchedule(interval, lateness time.Duration) *markSchedule {
 
 // due tells whether a mark is due at now, and if so takes it off the schedule.
 func (s *markSchedule) due(now time.Time) bool {
-	if now.Before(s.next) && now.Before(s.closing) {
+	back := s.next.Sub(now) > s.interval // as where the clock was set back
+	if now.Before(s.next) && now.Before(s.closing) && !back {
 		return false
 	}
 	s.next = now.Add(s.interval)

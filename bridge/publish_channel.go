@@ -22,7 +22,7 @@ func (p *publisher) runChannel(ctx context.Context) error {
 		}
 		p.backlog.giveBack()
 		if p.backlog.depth().ticks > 0 {
-			p.unreconciled = time.Now()
+			p.unreconciled, p.unreconciledTo = true, p.names.heardLast()
 		}
 		over, err := p.follow(ctx)
 		if over || err != nil {
@@ -42,15 +42,15 @@ func (p *publisher) lead(ctx context.Context) error {
 	if err := p.admit(ctx, b.term); err != nil {
 		return err
 	}
-	b.before = time.Now()
+	b.shared, b.upTo = true, p.names.heardLast()
 	oldest, behind := p.backlog.begins()
 	if oldest.IsZero() {
-		oldest = b.before
+		oldest = time.Now()
 	}
 	if b.known, err = p.survey(ctx, behind, oldest); err != nil {
 		return err
 	}
-	p.appender.last, p.unreconciled = b.known.end, time.Time{}
+	p.appender.last, p.unreconciled = b.known.end, false
 	p.backlog.bePatient(leadersPatience)
 	if !p.succeeded && !p.names.isLive(b.known.last) {
 		p.listened(ctx)
@@ -70,26 +70,22 @@ func (p *publisher) lead(ctx context.Context) error {
 		if err := p.handle(ctx, b); err != nil {
 			return err
 		}
-		if err := p.done(b); err != nil {
-			return err
-		}
+		p.done(b)
 	}
 }
 
 // handleGap has a gap published, at its place behind all that was heard before
 // it. Where another bridge heard what this one missed, that one is to lead.
-func (p *publisher) handleGap(ctx context.Context, b *batch, at int) error {
+func (p *publisher) handleGap(ctx context.Context, b *batch, at int, unsure time.Time) error {
 	gap := b.all[at].gap
 	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx) {
-		if err := p.store(ctx, b, true); err != nil {
+		if err := p.store(ctx, b, unsure); err != nil {
 			return err
 		}
 		p.yieldedAt = gap.From
 		p.turn.resign()
 		p.log.Info("another bridge heard what this one missed, letting it lead", "from", gap.From, "to", gap.To)
-		if err := p.backlog.settle(at, p.appender.last); err != nil {
-			return fmt.Errorf("let go of what is stored: %w", err)
-		}
+		p.backlog.settle(at, p.appender.last)
 		return errYielded
 	}
 	p.report(*gap)
@@ -127,29 +123,29 @@ func (p *publisher) follow(ctx context.Context) (over bool, err error) {
 func (p *publisher) catchUp(ctx context.Context) error {
 	connected, cancel := whileConnected(ctx, p.appender.js.Conn())
 	defer cancel()
-	if !p.unreconciled.IsZero() {
-		return p.reconcile(connected)
-	}
 	last, at, err := p.lastStored(connected)
 	if err != nil || last == (position{}) {
 		return err
 	}
+	if p.unreconciled {
+		return p.reconcile(connected, last)
+	}
 	p.succeeded = p.succeeded || p.names.isLive(last)
 	for {
-		batch, _, err := p.backlog.takeNow(p.taken.all[:0], maxBatch)
-		if err != nil || len(batch) == 0 {
-			return err
+		batch, _ := p.backlog.takeNow(p.taken.all[:0], maxBatch)
+		if len(batch) == 0 {
+			return nil
 		}
 		p.taken.all = batch
 		n := 0
 		for n < len(batch) && !batch[n].at.after(last) {
 			n++
 		}
-		err = p.backlog.settle(n, at)
-		clear(batch[:n])
+		p.backlog.settle(n, at)
 		p.backlog.giveBack()
-		if err != nil || n < len(batch) {
-			return err
+		clear(batch)
+		if n < len(batch) {
+			return nil
 		}
 	}
 }
@@ -178,36 +174,30 @@ func (p *publisher) lastStored(ctx context.Context) (position, place, error) {
 
 // reconcile stores what only this bridge heard, as when it spooled through an
 // outage during which the one that leads now came up. It waits until the leader
-// has stored its own backlog, so that the two do not store the same.
-func (p *publisher) reconcile(ctx context.Context) error {
-	mark, err := p.lastMark(ctx)
-	if err != nil {
-		return err
-	}
-	if !mark.Add(p.cfg.Lateness).After(p.unreconciled) {
+// has stored something newer, and so all of that age that it heard itself: then
+// the two do not store the same, whatever their clocks say.
+func (p *publisher) reconcile(ctx context.Context, stored position) error {
+	if !stored.after(p.unreconciledTo) {
 		return nil
 	}
 	oldest, behind := p.backlog.begins()
 	if oldest.IsZero() {
-		oldest = p.unreconciled
+		oldest = time.Now()
 	}
 	known, err := p.survey(ctx, behind, oldest)
 	if err != nil {
 		return err
 	}
-	b := batch{term: anyTerm, before: p.unreconciled, known: known}
+	b := batch{term: anyTerm, shared: true, upTo: p.unreconciledTo, known: known}
 	for {
-		all, _, err := p.backlog.takeNow(p.taken.all[:0], maxBatch)
-		if err != nil {
-			return err
-		}
+		all, _ := p.backlog.takeNow(p.taken.all[:0], maxBatch)
 		n := 0
 		for n < len(all) && b.unsure(&all[n]) && !all[n].at.after(known.last) {
 			n++
 		}
 		if n == 0 {
 			p.backlog.giveBack()
-			p.unreconciled = time.Time{}
+			p.unreconciled = false
 			return nil
 		}
 		p.taken.all, b.all = all, withoutMarks(all[:n])
@@ -219,11 +209,8 @@ func (p *publisher) reconcile(ctx context.Context) error {
 		if own := p.stored.Load() - before; own > 0 {
 			p.log.Info("stored ticks that only this bridge had", "ticks", own)
 		}
-		err = p.backlog.settle(n, known.end)
+		p.backlog.settle(n, known.end)
 		p.backlog.giveBack()
-		if err != nil {
-			return fmt.Errorf("let go of what is stored: %w", err)
-		}
 	}
 }
 

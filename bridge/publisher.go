@@ -45,9 +45,10 @@ type publisher struct {
 	next   uint64
 	stored atomic.Int64
 	taken  batch
-	// unreconciled is since when there may be messages in the backlog that only
-	// this bridge heard, while another leads; zero where there are none.
-	unreconciled time.Time
+	// unreconciled tells that up to a position there may be messages in the
+	// backlog that only this bridge heard, while another leads.
+	unreconciled   bool
+	unreconciledTo position
 	// succeeded tells that it is known who listened before this bridge: another,
 	// up to a message that this one heard, or this one.
 	succeeded bool
@@ -62,14 +63,18 @@ type batch struct {
 	msgs []*nats.Msg // to be stored: ticks and marks
 	kept []message   // the ticks among all
 	tick tick.Tick
-	// before is when this bridge began to lead: what was read before it may be
-	// stored already, by another.
-	before time.Time
+	// shared, of a channel: what was heard up to a position, where this bridge
+	// began to lead, may be stored already, by another.
+	shared bool
+	upTo   position
 	known  *survey // nil where it is known that nothing is
 }
 
-// unsure tells whether a message may be stored already.
-func (b *batch) unsure(m *message) bool { return m.receivedAt.Before(b.before) }
+// unsure tells whether a message may be stored already. What came before the
+// first beat of a subscription has its place since later.
+func (b *batch) unsure(m *message) bool {
+	return b.shared && (!m.at.after(b.upTo) || m.at.n < 0)
+}
 
 // run stores until the backlog is closed and empty, or ctx ends.
 func (p *publisher) run(ctx context.Context) error {
@@ -100,9 +105,7 @@ func (p *publisher) runStream(ctx context.Context) error {
 		} else if !errors.Is(err, errYielded) {
 			return err
 		}
-		if err := p.done(b); err != nil {
-			return err
-		}
+		p.done(b)
 	}
 }
 
@@ -119,25 +122,21 @@ func (p *publisher) fetch(ctx context.Context, b *batch) (done bool, err error) 
 }
 
 // done lets go of a batch.
-func (p *publisher) done(b *batch) error {
-	err := p.backlog.settleAll(p.appender.last)
+func (p *publisher) done(b *batch) {
+	p.backlog.settleAll(p.appender.last)
 	clear(b.all)
 	clear(b.kept)
 	clear(b.msgs)
-	if err != nil {
-		return fmt.Errorf("let go of what is stored: %w", err)
-	}
-	return nil
 }
 
 // handle stores the ticks and marks of a batch and rejects the rest.
 func (p *publisher) handle(ctx context.Context, b *batch) error {
 	b.msgs, b.kept = b.msgs[:0], b.kept[:0]
-	unsure := false
+	var unsure time.Time
 	for i := range b.all {
 		m := &b.all[i]
 		if m.gap != nil {
-			if err := p.handleGap(ctx, b, i); err != nil {
+			if err := p.handleGap(ctx, b, i, unsure); err != nil {
 				return err
 			}
 			continue
@@ -145,7 +144,7 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 		if b.known != nil && b.unsure(m) && b.known.has(m.at) {
 			continue
 		}
-		unsure = unsure || b.unsure(m)
+		unsure = b.unsureSince(unsure, m)
 		if m.isMark() {
 			b.msgs = p.appendMarks(b.msgs, m)
 			continue
@@ -161,8 +160,17 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 	return p.store(ctx, b, unsure)
 }
 
+// unsureSince is the time from which on what is unsure may be stored, with m
+// besides what it was for; zero where nothing is unsure.
+func (b *batch) unsureSince(since time.Time, m *message) time.Time {
+	if b.unsure(m) && (since.IsZero() || m.receivedAt.Before(since)) {
+		return m.receivedAt
+	}
+	return since
+}
+
 // store stores what was made of a batch so far.
-func (p *publisher) store(ctx context.Context, b *batch, unsure bool) error {
+func (p *publisher) store(ctx context.Context, b *batch, unsure time.Time) error {
 	if len(b.msgs) == 0 {
 		return nil
 	}

@@ -30,7 +30,9 @@ type pubsub struct {
 	log    *slog.Logger
 
 	dials    *dials
-	lastSign atomic.Int64 // Unix ns of the last message or pong
+	clock    *clock
+	made     time.Time
+	lastSign atomic.Int64 // of the last message or pong, as ns since made: a clock that is stepped ends no subscription
 	into     *backlog
 
 	mu        sync.Mutex
@@ -41,7 +43,7 @@ type pubsub struct {
 var _ source = (*pubsub)(nil)
 
 func newPubSub(client redis.UniversalClient, cfg Config, names *alignment, log *slog.Logger) *pubsub {
-	return &pubsub{client: client, cfg: cfg, names: names, log: log, dials: watchDials(client)}
+	return &pubsub{client: client, cfg: cfg, names: names, log: log, dials: watchDials(client), clock: newClock(log), made: time.Now()}
 }
 
 // run subscribes, and subscribes again whenever the subscription ends.
@@ -71,15 +73,18 @@ func (p *pubsub) listen(ctx context.Context, into *backlog, lost error, connecte
 	}
 	now := time.Now()
 	course := newCourse(p.names, into)
-	if before := p.lastSign.Swap(now.UnixNano()); before != 0 {
-		course.add(message{receivedAt: now, gap: &missed{From: time.Unix(0, before), To: now, Reason: gapReason(lost)}})
+	if before := p.lastSign.Swap(p.sinceMade(now)); before != 0 {
+		// Both ends by one clock, so that its length is right.
+		to := p.clock.now()
+		from := to.Add(time.Duration(before - p.sinceMade(now)))
+		course.add(message{receivedAt: now, gap: &missed{From: from, To: to, Reason: gapReason(lost)}})
 	} else {
 		p.reportDowntime(func() { p.began = now })
 	}
 	// What was read ahead is parsed long after it came; a gap begins when
 	// nothing came any more.
 	if ahead := p.dials.latest.Load(); ahead != nil {
-		defer func() { p.lastSign.Store(ahead.heardAt().UnixNano()) }()
+		defer func() { p.lastSign.Store(p.sinceMade(ahead.heardAt())) }()
 	}
 	p.begin()
 	connected()
@@ -95,8 +100,8 @@ func (p *pubsub) listen(ctx context.Context, into *backlog, lost error, connecte
 		if err != nil {
 			return fmt.Errorf("read from %s: %w", p.cfg.Channel, err)
 		}
-		now := time.Now()
-		p.lastSign.Store(now.UnixNano())
+		p.lastSign.Store(p.sinceMade(time.Now()))
+		now := p.clock.latest()
 		switch reply := reply.(type) {
 		case *redis.Message:
 			if reply.Channel != p.cfg.Channel {
@@ -118,6 +123,8 @@ func (p *pubsub) listen(ctx context.Context, into *backlog, lost error, connecte
 		}
 	}
 }
+
+func (p *pubsub) sinceMade(at time.Time) int64 { return int64(max(at.Sub(p.made), 1)) }
 
 // subscribe joins the channel, and that of the beats.
 func (p *pubsub) subscribe(ctx context.Context, sub *redis.PubSub) error {
@@ -173,12 +180,13 @@ func (p *pubsub) keepAlive(ctx context.Context, sub *redis.PubSub, closed <-chan
 		case <-timer.C:
 		}
 		now := time.Now()
-		if now.Sub(time.Unix(0, p.lastSign.Load())) > p.cfg.SilenceTimeout {
+		if now.Sub(p.made.Add(time.Duration(p.lastSign.Load()))) > p.cfg.SilenceTimeout {
 			return
 		}
 		payload := "0"
-		if marks.due(now) {
-			payload = strconv.FormatInt(now.UnixNano(), 10)
+		believed := p.clock.now()
+		if marks.due(believed) {
+			payload = strconv.FormatInt(believed.UnixNano(), 10)
 		}
 		pingCtx, cancel := context.WithTimeout(ctx, pingInterval)
 		err := sub.Ping(pingCtx, payload)
@@ -186,7 +194,7 @@ func (p *pubsub) keepAlive(ctx context.Context, sub *redis.PubSub, closed <-chan
 		if err != nil {
 			return
 		}
-		timer.Reset(min(pingInterval, marks.untilNext(now)))
+		timer.Reset(min(pingInterval, marks.untilNext(believed)))
 	}
 }
 
@@ -208,7 +216,7 @@ func (p *pubsub) unsubscribe(ctx context.Context, sub *redis.PubSub, closed <-ch
 		case <-ctx.Done():
 			return
 		case now := <-check.C:
-			sign := time.Unix(0, p.lastSign.Load())
+			sign := p.made.Add(time.Duration(p.lastSign.Load()))
 			if sign.Before(asked) {
 				sign = asked
 			}
@@ -248,6 +256,9 @@ func (p *pubsub) reportDowntime(learn func()) {
 		into.put(message{receivedAt: to, gap: &missed{From: from, To: to, Reason: "no bridge was running"}})
 	}
 }
+
+// clockOff is how far the system's clock was stepped.
+func (p *pubsub) clockOff() time.Duration { return p.clock.off() }
 
 // forget has nothing to do: a channel is read at all times.
 func (p *pubsub) forget() {}

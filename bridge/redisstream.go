@@ -31,6 +31,7 @@ type redisStream struct {
 	cfg    Config
 	log    *slog.Logger
 	dials  *dials
+	clock  *clock
 
 	mu      sync.Mutex
 	held    map[string]bool // entries read and not yet acknowledged to Redis
@@ -40,7 +41,7 @@ type redisStream struct {
 var _ source = (*redisStream)(nil)
 
 func newRedisStream(client redis.UniversalClient, cfg Config, log *slog.Logger) *redisStream {
-	return &redisStream{client: client, cfg: cfg, log: log, dials: watchDials(client), held: make(map[string]bool)}
+	return &redisStream{client: client, cfg: cfg, log: log, dials: watchDials(client), clock: newClock(log), held: make(map[string]bool)}
 }
 
 // run reads, and begins again whenever Redis was away.
@@ -82,7 +83,7 @@ func (s *redisStream) read(ctx context.Context, into *backlog, connected func())
 			}
 			claimed = time.Now()
 		}
-		asked := time.Now()
+		asked := s.clock.now()
 		entries, err := s.readGroup(ctx, ">", min(readBlock, marks.untilNext(asked)))
 		if err != nil {
 			return err
@@ -161,7 +162,7 @@ func (s *redisStream) claim(ctx context.Context, into *backlog) error {
 
 // hand puts entries into the queue, but for those that are in it already.
 func (s *redisStream) hand(ctx context.Context, into *backlog, entries []redis.XMessage, redelivered bool) error {
-	now := time.Now()
+	now := s.clock.latest()
 	for _, entry := range entries {
 		s.mu.Lock()
 		known := s.held[entry.ID]
@@ -255,3 +256,6 @@ func (s *redisStream) forget() {
 }
 
 func (s *redisStream) finish(ctx context.Context) { s.acknowledge(ctx) }
+
+// clockOff is how far the system's clock was stepped.
+func (s *redisStream) clockOff() time.Duration { return s.clock.off() }

@@ -169,10 +169,12 @@ func (r *rejecter) store(ctx context.Context, batch []refusal) error {
 	var msgs []*nats.Msg
 	var kept []message
 	var bytes int64
-	unsure := false
+	var unsure time.Time
 	for i := range batch {
 		bytes += batch[i].message.size()
-		unsure = unsure || batch[i].unsure
+		if at := batch[i].receivedAt; batch[i].unsure && (unsure.IsZero() || at.Before(unsure)) {
+			unsure = at
+		}
 		if batch[i].term == term {
 			msgs, kept = append(msgs, r.encode(batch[i])), append(kept, batch[i].message)
 		}

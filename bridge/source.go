@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,8 @@ type source interface {
 	forget()
 	// finish tells the source, once run has ended, that nothing more comes.
 	finish(ctx context.Context)
+	// clockOff is how far the system's clock is from what is believed.
+	clockOff() time.Duration
 	// state is what the source knows of its connection.
 	state() sourceState
 }
@@ -56,6 +59,8 @@ func (c *connection) begin() {
 func (c *connection) keep(ctx context.Context, log *slog.Logger, connect func(connected func()) error) {
 	wait := newBackoff()
 	failing := false
+	var told time.Time
+	said := ""
 	for ctx.Err() == nil {
 		err := connect(func() { wait.Reset(); failing = false })
 		if ctx.Err() != nil {
@@ -66,8 +71,11 @@ func (c *connection) keep(ctx context.Context, log *slog.Logger, connect func(co
 		} else {
 			c.failedConnects.Add(1)
 		}
-		if !failing {
+		// The cause may become another, as from a lost connection to a password
+		// that is refused.
+		if text := rootOf(err); !failing || text != said && time.Since(told) > causeEvery {
 			log.Warn("not reading, trying again", "err", err)
+			said, told = text, time.Now()
 		}
 		failing = true
 		select {
@@ -76,6 +84,24 @@ func (c *connection) keep(ctx context.Context, log *slog.Logger, connect func(co
 		}
 	}
 	c.subscribed.Store(false)
+}
+
+// causeEvery is how soon another cause of the same outage is logged.
+const causeEvery = time.Second
+
+// rootOf is what an error comes down to, without what differs each time.
+func rootOf(err error) string {
+	for {
+		cause := errors.Unwrap(err)
+		if cause == nil {
+			break
+		}
+		err = cause
+	}
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 func (c *connection) state() sourceState {

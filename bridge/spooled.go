@@ -18,6 +18,7 @@ type Spool struct {
 	names   *alignment
 	behind  place
 	waiting int64
+	damaged int64 // bytes that could not be read
 }
 
 // maxSpools is how many bridges of one source may spool below one folder.
@@ -49,9 +50,12 @@ func OpenSpool(cfg Config, disk spool.Config, log *slog.Logger) (*Spool, error) 
 		return nil, fmt.Errorf("open the spool: %s: %w; give each bridge a folder of its own", base, spool.ErrInUse)
 	}
 	s.names.begin()
-	s.behind, s.waiting = decodePlace(found.Meta), found.Records[tickRecord]
-	if s.waiting > 0 || found.TornBytes > 0 || found.DamagedBytes > 0 {
+	s.behind, s.waiting, s.damaged = decodePlace(found.Meta), found.Records[tickRecord], found.DamagedBytes
+	if s.waiting > 0 {
 		log.Info("took up what was spooled", "ticks", s.waiting, "folder", disk.Dir)
+	}
+	if found.TornBytes > 0 {
+		log.Warn("the spool ends in a record that was not written whole", "bytes", found.TornBytes, "folder", disk.Dir)
 	}
 	if found.DamagedBytes > 0 {
 		log.Error("a part of the spool cannot be read and is lost", "bytes", found.DamagedBytes, "folder", disk.Dir)

@@ -35,10 +35,11 @@ func (b *backlog) runSpooler(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-check.C:
+			var err error
 			if b.stuck(now) {
-				b.note(b.spill())
+				err = b.spill()
 			}
-			b.note(b.spool.Sync())
+			b.note(errors.Join(err, b.spool.Sync()))
 		}
 	}
 }
@@ -96,7 +97,7 @@ func (b *backlog) spillSome() (more bool, err error) {
 // spillHand copies to the disk what is under way, which comes before all that is
 // to follow there; it stays in hand as well.
 func (b *backlog) spillHand() error {
-	if b.hand.onDisk || len(b.hand.messages) == 0 {
+	if b.hand.onDisk || b.hand.orphaned || len(b.hand.messages) == 0 {
 		return nil
 	}
 	waiting := b.spool.Waiting()
@@ -106,8 +107,12 @@ func (b *backlog) spillHand() error {
 	if err := b.write(b.hand.messages); err != nil {
 		return err
 	}
-	if _, err := b.spool.Read(len(b.hand.messages)); err != nil { // steps over it
-		return fmt.Errorf("step over what is in hand: %w", err)
+	for left := len(b.hand.messages); left > 0; { // stepped over
+		read := len(b.spool.Read(left))
+		if read == 0 {
+			break // lost to the disk at once, and still in hand
+		}
+		left -= read
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -146,15 +151,40 @@ func (b *backlog) crowded() bool {
 func (b *backlog) dropOldest() error {
 	b.moving.Lock()
 	defer b.moving.Unlock()
-	lost, err := b.spool.DropOldest()
+	var gaps []missed
+	lost, err := b.spool.DropOldest(func(r spool.Record) {
+		if r.Kind != otherRecord {
+			return
+		}
+		if m := b.names.decode(r); m.gap != nil {
+			gaps = append(gaps, *m.gap)
+		}
+	})
+	b.tell(gaps)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.shed += lost[tickRecord]
 	if b.hand.onDisk {
 		b.shed -= b.hand.ticks
-		b.hand.onDisk = false
+		b.hand.onDisk, b.hand.orphaned = false, true
 	}
 	return err //nolint:wrapcheck // it says what it did
+}
+
+// noteConsumed keeps and logs a change of whether the spool can note what of it
+// is consumed.
+func (b *backlog) noteConsumed(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	b.mu.Lock()
+	before := b.unplaced
+	b.unplaced = text
+	b.mu.Unlock()
+	if text != "" && before == "" {
+		b.log.Error("cannot note what of the spool is stored; a restart looks it up again", "err", err)
+	}
 }
 
 // note keeps and logs a change of the spool's state.

@@ -12,9 +12,14 @@ import (
 // survey is which of the messages that this bridge heard are in TICKS, whoever
 // stored them.
 type survey struct {
-	spans map[uint32][]span // by beat
-	last  position          // the last of them; all before it are stored or refused, where they were heard
-	end   place             // up to where TICKS was read
+	// covered are beats in front of which another bridge heard all that this one
+	// did: it was subscribed since before this one, and counted from a beat that
+	// this one does not know.
+	covered map[uint32]bool
+	foreign bool              // the last id counts from a beat that this bridge does not know
+	spans   map[uint32][]span // by beat
+	last    position          // the last of them; all before it are stored or refused, where they were heard
+	end     place             // up to where TICKS was read
 }
 
 // span is messages in a row behind one beat.
@@ -29,6 +34,15 @@ func (s *survey) add(p position) {
 	}
 }
 
+// meet notes a message whose place is known, the first behind those of which it
+// is not.
+func (s *survey) meet(at position) {
+	if s.foreign && at.n >= 0 {
+		s.covered[at.beat] = true
+	}
+	s.foreign = false
+}
+
 // sort makes the survey ready to be asked.
 func (s *survey) sort() {
 	for _, spans := range s.spans {
@@ -38,6 +52,9 @@ func (s *survey) sort() {
 
 func (s *survey) has(p position) bool {
 	spans := s.spans[p.beat]
+	if p.n < 0 && s.covered[p.beat] {
+		return true
+	}
 	i, exact := slices.BinarySearchFunc(spans, p.n, func(s span, n int32) int { return int(s.from) - int(n) })
 	return exact || i > 0 && spans[i-1].to >= p.n
 }
@@ -45,13 +62,17 @@ func (s *survey) has(p position) bool {
 // survey reads TICKS from behind a place to its end; where that place is not
 // there any more, from a time on.
 func (p *publisher) survey(ctx context.Context, behind place, since time.Time) (*survey, error) {
-	s := &survey{spans: make(map[uint32][]span)}
+	s := &survey{spans: make(map[uint32][]span), covered: make(map[uint32]bool)}
 	reading := newSearch(p.appender.js, stream.Ticks, p.cfg.PublishTimeout, since, behind, nil)
 	reading.visit = func(id string) {
 		at := p.names.locate(id)
 		if at == (position{}) {
+			if _, _, ok := splitID(id); ok {
+				s.foreign = true
+			}
 			return
 		}
+		s.meet(at)
 		if at.after(s.last) {
 			s.last = at
 		}
@@ -59,7 +80,7 @@ func (p *publisher) survey(ctx context.Context, behind place, since time.Time) (
 			s.add(at)
 		}
 	}
-	reading.begun = func() { s.last = position{}; clear(s.spans) }
+	reading.begun = func() { s.last, s.foreign = position{}, false; clear(s.spans); clear(s.covered) }
 	if err := p.finish(ctx, reading); err != nil {
 		return nil, fmt.Errorf("look up what is stored: %w", err)
 	}

@@ -47,8 +47,8 @@ type turn struct {
 	lease *lease.Lease
 	log   *slog.Logger
 
-	resigned chan struct{} // told when the lease is to be given up
-	offUntil atomic.Int64  // Unix ns until when not to campaign
+	resigned chan struct{}             // told when the lease is to be given up
+	offUntil atomic.Pointer[time.Time] // until when not to campaign
 
 	mu       sync.Mutex
 	standing standing
@@ -68,7 +68,7 @@ func newTurn(cfg Config, bucket func(context.Context) (jetstream.KeyValue, error
 	var err error
 	t.lease, err = lease.New(lease.Config{
 		Key: leaseKey(cfg), Holder: cfg.Instance + "." + rand.Text()[:8], TTL: stream.LeaseTTL, Refused: t.refused,
-		Wanted: func() bool { return time.Now().UnixNano() > t.offUntil.Load() },
+		Wanted: func() bool { until := t.offUntil.Load(); return until == nil || time.Now().After(*until) },
 	}, bucket, log)
 	if err != nil {
 		return nil, fmt.Errorf("make the bridge's lease: %w", err)
@@ -98,7 +98,8 @@ const resignation = 2 * stream.LeaseTTL
 
 // resign gives the lease up to a bridge on standby.
 func (t *turn) resign() {
-	t.offUntil.Store(time.Now().Add(resignation).UnixNano())
+	until := time.Now().Add(resignation)
+	t.offUntil.Store(&until)
 	t.become(standby)
 	signal(t.resigned)
 }
@@ -206,15 +207,22 @@ func (t *turn) awaitLease(ctx context.Context, term int64) error {
 			return nil
 		case now != term:
 			return errYielded
-		case s == leading:
+		case s == leading && t.lease.Held():
 			return nil
 		case warning == nil:
 			timer := time.NewTimer(leaseWarning)
 			defer timer.Stop()
 			warning = timer.C
 		}
+		// One that was stopped for longer than the lease lasts finds out whether
+		// it is its own still.
+		var again <-chan time.Time
+		if s == leading {
+			again = time.After(stream.LeaseTTL / 16)
+		}
 		select {
 		case <-ctx.Done():
+		case <-again:
 		case <-warning:
 			t.log.Warn("cannot take the lease to store yet, keeping what was read")
 		case <-changed:

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"os"
 	"path/filepath"
 )
@@ -19,18 +18,18 @@ const (
 
 // position is the file that says what is consumed.
 type position struct {
-	file   *os.File
-	writes uint64
+	file   File
+	writes uint64 // that have succeeded
 }
 
-func openPosition(dir string) (p *position, at cursor, meta []byte, err error) {
-	file, err := os.OpenFile(filepath.Join(dir, "position"), os.O_RDWR|os.O_CREATE, 0o640)
+func openPosition(cfg Config) (p *position, at cursor, meta []byte, err error) {
+	file, err := cfg.OpenFile(filepath.Join(cfg.Dir, "position"), os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
 		return nil, at, nil, fmt.Errorf("open the spool's position: %w", err)
 	}
 	p = &position{file: file}
 	var both [2 * slotBytes]byte
-	if _, err := io.ReadFull(file, both[:]); err != nil {
+	if _, err := file.ReadAt(both[:], 0); err != nil {
 		return p, at, nil, nil //nolint:nilerr // a new file, or one that was never written whole
 	}
 	for slot := range 2 {
@@ -66,17 +65,19 @@ func (p *position) store(at cursor, meta []byte) error {
 			return fmt.Errorf("store the spool's position: %w", err)
 		}
 	}
-	p.writes++
+	// One that failed is tried again in its own place: the other is whole.
+	number := p.writes + 1
 	slot := make([]byte, 4, positionHead+len(meta))
-	slot = binary.LittleEndian.AppendUint64(slot, p.writes)
+	slot = binary.LittleEndian.AppendUint64(slot, number)
 	slot = binary.LittleEndian.AppendUint64(slot, at.segment)
 	slot = binary.LittleEndian.AppendUint64(slot, uint64(at.offset))
 	slot = binary.LittleEndian.AppendUint32(slot, uint32(len(meta)))
 	slot = append(slot, meta...)
 	binary.LittleEndian.PutUint32(slot, crc32.Checksum(slot[4:], castagnoli))
-	if _, err := p.file.WriteAt(slot, int64(p.writes%2)*slotBytes); err != nil {
+	if _, err := p.file.WriteAt(slot, int64(number%2)*slotBytes); err != nil {
 		return fmt.Errorf("store the spool's position: %w", err)
 	}
+	p.writes = number
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +13,7 @@ import (
 // recover reads what an earlier life left: the position, and every segment
 // behind it record by record.
 func (s *Spool) recover() (found Recovery, err error) {
-	if s.position, s.consumed, found.Meta, err = openPosition(s.cfg.Dir); err != nil {
+	if s.position, s.consumed, found.Meta, err = openPosition(s.cfg); err != nil {
 		return found, err
 	}
 	numbers, err := s.numbers()
@@ -20,7 +21,7 @@ func (s *Spool) recover() (found Recovery, err error) {
 		return found, err
 	}
 	for i, number := range numbers {
-		segment, err := openSegment(s.cfg.Dir, number)
+		segment, err := openSegment(s.cfg, number)
 		if err != nil {
 			return found, err
 		}
@@ -65,8 +66,8 @@ func (s *Spool) numbers() ([]uint64, error) {
 	return numbers, nil
 }
 
-func openSegment(dir string, number uint64) (*segment, error) {
-	file, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf(segmentName, number)), os.O_RDWR, 0)
+func openSegment(cfg Config, number uint64) (*segment, error) {
+	file, err := cfg.OpenFile(filepath.Join(cfg.Dir, fmt.Sprintf(segmentName, number)), os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open a spool segment: %w", err)
 	}
@@ -87,26 +88,21 @@ func (s *segment) examine(from int64, last bool, visit func(Record)) (torn, dama
 	offset := from
 	for len(data) > 0 {
 		r, size, err := parseRecord(data)
-		switch {
-		case err == nil:
+		if err == nil {
 			s.held[r.Kind]++
 			if visit != nil {
 				visit(r)
 			}
-		case size > 0 && followed(data[size:]):
+		} else if size = nextSound(data); size < len(data) || !last {
 			s.holes = append(s.holes, hole{offset, offset + int64(size)})
 			damaged += int64(size)
-		case last:
+		} else {
 			torn = int64(len(data))
 			s.size = offset
 			if err := s.file.Truncate(offset); err != nil {
 				return torn, damaged, fmt.Errorf("cut off a torn record: %w", err)
 			}
 			return torn, damaged, nil
-		default:
-			// Where the next record begins is not to be known.
-			s.holes = append(s.holes, hole{offset, s.size})
-			return torn, damaged + int64(len(data)), nil
 		}
 		offset += int64(size)
 		data = data[size:]
@@ -114,9 +110,23 @@ func (s *segment) examine(from int64, last bool, visit func(Record)) (torn, dama
 	return torn, damaged, nil
 }
 
-// followed tells whether a sound record, or the end, is where a damaged one says
-// that it ends.
-func followed(rest []byte) bool {
-	_, _, err := parseRecord(rest)
-	return err == nil
+// searchBytes bounds what is summed up in looking for a sound record.
+const searchBytes = 256 << 20
+
+// nextSound is how far it is to the next sound record behind a damaged one, or
+// to the end where there is none: what a damaged one says of its own length may
+// be what is damaged.
+func nextSound(data []byte) int {
+	summed := 0
+	for at := 1; at+headerBytes <= len(data) && summed < searchBytes; at++ {
+		length := binary.LittleEndian.Uint32(data[at:])
+		if length > maxRecord || int(length) > len(data)-at-headerBytes || data[at+lengthBytes] >= byte(Kinds) {
+			continue
+		}
+		summed += headerBytes + int(length)
+		if _, _, err := parseRecord(data[at:]); err == nil {
+			return at
+		}
+	}
+	return len(data)
 }

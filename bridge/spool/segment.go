@@ -18,7 +18,7 @@ const readBytes = 1 << 20
 // segment is one file of records.
 type segment struct {
 	number   uint64
-	file     *os.File
+	file     File
 	size     int64
 	held     Counts
 	consumed Counts
@@ -28,8 +28,8 @@ type segment struct {
 // hole is a stretch of a segment that cannot be read.
 type hole struct{ from, to int64 }
 
-func createSegment(dir string, number uint64) (*segment, error) {
-	file, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf(segmentName, number)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
+func createSegment(cfg Config, number uint64) (*segment, error) {
+	file, err := cfg.OpenFile(filepath.Join(cfg.Dir, fmt.Sprintf(segmentName, number)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return nil, full(fmt.Errorf("make a spool segment: %w", err))
 	}
@@ -54,51 +54,50 @@ func (s *segment) append(block []byte, counts Counts) error {
 	return nil
 }
 
-// read reads up to limit records from offset on; none at the end.
-func (s *segment) read(offset int64, limit int) (records []Record, after int64, err error) {
+// undo takes the last block off again.
+func (s *segment) undo(block []byte, counts Counts) error {
+	s.size -= int64(len(block))
+	s.held.subtract(counts)
+	if err := s.file.Truncate(s.size); err != nil {
+		return fmt.Errorf("take back what was spooled: %w", err)
+	}
+	return nil
+}
+
+// passed is a record that was read, and where it ends.
+type passed struct {
+	kind Kind
+	end  cursor
+}
+
+// read reads up to limit records from offset on; none at the end. With an error,
+// offset is where it could not go on.
+func (s *segment) read(offset int64, limit int) (records []Record, ends []passed, after int64, err error) {
 	block, offset, err := s.load(offset, readBytes)
 	if err != nil {
-		return nil, offset, err
+		return nil, nil, offset, err
 	}
 	for len(records) < limit && len(block) > 0 {
 		r, size, err := parseRecord(block)
-		if errors.Is(err, errTorn) && len(records) > 0 {
-			break
+		if err != nil && len(records) > 0 {
+			break // the next read sees to it
 		}
 		if errors.Is(err, errTorn) {
 			// Longer than what is read at once.
 			if block, offset, err = s.load(offset, maxRecord+headerBytes); err != nil {
-				return nil, offset, err
+				return nil, nil, offset, err
 			}
-			if r, size, err = parseRecord(block); err != nil {
-				return nil, offset, fmt.Errorf("read spool segment %d at %d: %w", s.number, offset, err)
-			}
-		} else if err != nil {
-			return nil, offset, fmt.Errorf("read spool segment %d at %d: %w", s.number, offset, err)
+			r, size, err = parseRecord(block)
+		}
+		if err != nil {
+			return nil, nil, offset, fmt.Errorf("read spool segment %d at %d: %w", s.number, offset, err)
 		}
 		records = append(records, r)
 		offset += int64(size)
+		ends = append(ends, passed{r.Kind, cursor{s.number, offset}})
 		block = block[size:]
 	}
-	return records, offset, nil
-}
-
-// skip is read, for records of which only the kind matters.
-func (s *segment) skip(offset int64, limit int) (skipped int, after int64, counts Counts, err error) {
-	for skipped < limit {
-		records, next, err := s.read(offset, limit-skipped)
-		if err != nil {
-			return skipped, offset, counts, err
-		}
-		if len(records) == 0 {
-			return skipped, next, counts, nil
-		}
-		for _, r := range records {
-			counts[r.Kind]++
-		}
-		skipped, offset = skipped+len(records), next
-	}
-	return skipped, s.beyondHoles(offset), counts, nil
+	return records, ends, offset, nil
 }
 
 // load gives up to limit bytes from offset on, up to the next hole. Where offset
@@ -111,7 +110,10 @@ func (s *segment) load(offset int64, limit int) (block []byte, from int64, err e
 			end = min(end, h.from)
 		}
 	}
-	block = make([]byte, max(end-offset, 0))
+	if end <= offset {
+		return nil, offset, nil
+	}
+	block = make([]byte, end-offset)
 	if _, err := s.file.ReadAt(block, offset); err != nil && !errors.Is(err, io.EOF) {
 		return nil, offset, fmt.Errorf("read the spool: %w", err)
 	}
@@ -130,9 +132,7 @@ func (s *segment) beyondHoles(offset int64) int64 {
 // left is what is not consumed.
 func (s *segment) left() Counts {
 	left := s.held
-	for kind := range left {
-		left[kind] -= s.consumed[kind]
-	}
+	left.subtract(s.consumed)
 	return left
 }
 

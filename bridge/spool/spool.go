@@ -41,6 +41,8 @@ type Config struct {
 	// disk; less than zero for each Append. What a process wrote outlives the
 	// process in any case: this is about power. Defaults to 1 s.
 	SyncInterval time.Duration
+	// OpenFile opens the files of the folder. Defaults to that of package os.
+	OpenFile func(name string, flag int, perm os.FileMode) (File, error)
 }
 
 func (c Config) withDefaults() Config {
@@ -52,6 +54,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.SyncInterval == 0 {
 		c.SyncInterval = time.Second
+	}
+	if c.OpenFile == nil {
+		c.OpenFile = openFile
 	}
 	return c
 }
@@ -74,6 +79,12 @@ type Counts [Kinds]int64
 func (c *Counts) add(other Counts) {
 	for kind := range c {
 		c[kind] += other[kind]
+	}
+}
+
+func (c *Counts) subtract(other Counts) {
+	for kind := range c {
+		c[kind] -= other[kind]
 	}
 }
 
@@ -100,8 +111,11 @@ type Spool struct {
 	waiting  Counts     // of all segments
 	bytes    int64      // of all segments
 	reading  cursor
+	passed   []passed // read and not consumed, in order
 	consumed cursor
 	position *position
+	lost     Counts
+	made     bool      // a segment whose entry in the folder is not written through
 	dirtyAt  time.Time // when the oldest record that is not written through was; zero if none
 }
 
@@ -174,14 +188,19 @@ func (s *Spool) Append(records []Record) error {
 	if s.dirtyAt.IsZero() {
 		s.dirtyAt = time.Now()
 	}
-	if s.cfg.SyncInterval < 0 || time.Since(s.dirtyAt) >= s.cfg.SyncInterval {
-		return s.sync()
+	if s.cfg.SyncInterval >= 0 {
+		return nil
+	}
+	if err := s.sync(); err != nil {
+		s.bytes -= int64(len(block))
+		s.waiting.subtract(counts)
+		return errors.Join(full(err), last.undo(block, counts))
 	}
 	return nil
 }
 
-// Sync writes through what has waited for the sync interval; a caller that
-// appends no more must call it now and then.
+// Sync writes through what has waited for the sync interval; a caller must call
+// it now and then.
 func (s *Spool) Sync() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,6 +216,12 @@ func (s *Spool) sync() error {
 	}
 	if err := s.segments[len(s.segments)-1].file.Sync(); err != nil {
 		return fmt.Errorf("write the spool through: %w", err)
+	}
+	if s.made {
+		if err := syncFolder(s.cfg.Dir); err != nil {
+			return fmt.Errorf("write the spool's folder through: %w", err)
+		}
+		s.made = false
 	}
 	s.dirtyAt = time.Time{}
 	return nil
@@ -217,113 +242,24 @@ func (s *Spool) writable() (*segment, error) {
 	} else if s.consumed.segment >= next {
 		next = s.consumed.segment + 1
 	}
-	made, err := createSegment(s.cfg.Dir, next)
+	made, err := createSegment(s.cfg, next)
 	if err != nil {
 		return nil, err
 	}
-	s.segments = append(s.segments, made)
+	s.segments, s.made = append(s.segments, made), true
 	return made, nil
 }
 
-// Read reads up to limit records of one segment, on from where the last Read
-// ended; none when it came to the end. Their Data is the caller's.
-func (s *Spool) Read(limit int) ([]Record, error) {
+// Lost are the records that were found unreadable since the spool was opened, and
+// stepped over.
+func (s *Spool) Lost() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var records []Record
-	for _, segment := range s.segments {
-		if segment.number < s.reading.segment {
-			continue
-		}
-		if segment.number > s.reading.segment {
-			s.reading = cursor{segment: segment.number}
-		}
-		for len(records) < limit {
-			next, after, err := segment.read(s.reading.offset, limit-len(records))
-			if err != nil {
-				return nil, err
-			}
-			if len(next) == 0 {
-				break
-			}
-			records, s.reading.offset = append(records, next...), after
-		}
-		if len(records) > 0 {
-			break
-		}
-	}
-	return records, nil
+	return s.lost
 }
 
-// Rewind lets Read begin again behind what is consumed.
-func (s *Spool) Rewind() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.reading = s.consumed
-}
-
-// Consume lets go of the n oldest records, which must have been read, and keeps
-// meta for the next [Open]. Reading goes on behind them.
-func (s *Spool) Consume(n int, meta []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for n > 0 && len(s.segments) > 0 {
-		oldest := s.segments[0]
-		if s.consumed.segment < oldest.number {
-			s.consumed = cursor{segment: oldest.number}
-		}
-		skipped, after, counts, err := oldest.skip(s.consumed.offset, n)
-		if err != nil {
-			return err
-		}
-		n -= skipped
-		s.consumed.offset = after
-		oldest.consumed.add(counts)
-		for kind := range counts {
-			s.waiting[kind] -= counts[kind]
-		}
-		if after < oldest.size {
-			break
-		}
-		if err := s.removeOldest(); err != nil {
-			return err
-		}
-	}
-	if s.reading.segment < s.consumed.segment || s.reading.segment == s.consumed.segment && s.reading.offset < s.consumed.offset {
-		s.reading = s.consumed
-	}
-	return s.position.store(s.consumed, meta)
-}
-
-// DropOldest gives the oldest segment up to make room, and returns what of it
-// was not consumed.
-func (s *Spool) DropOldest() (Counts, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.segments) == 0 {
-		return Counts{}, nil
-	}
-	oldest := s.segments[0]
-	lost := oldest.left()
-	for kind := range lost {
-		s.waiting[kind] -= lost[kind]
-	}
-	s.consumed = cursor{segment: oldest.number, offset: oldest.size}
-	if s.reading.segment <= oldest.number {
-		s.reading = s.consumed
-	}
-	return lost, s.removeOldest()
-}
-
-func (s *Spool) removeOldest() error {
-	oldest := s.segments[0]
-	s.segments = s.segments[1:]
-	s.bytes -= oldest.size
-	if len(s.segments) == 0 {
-		s.dirtyAt = time.Time{}
-	}
-	return oldest.remove()
-}
+// MaxBytes is the bound of [Spool.Bytes].
+func (s *Spool) MaxBytes() int64 { return s.cfg.MaxBytes }
 
 // Waiting are the records that are not consumed.
 func (s *Spool) Waiting() Counts {

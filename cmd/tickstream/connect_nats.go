@@ -102,6 +102,7 @@ func connectNATS(cfg natsConfig, name string, log *slog.Logger, opts ...nats.Opt
 				log.Warn("lost NATS, reconnecting", "err", err)
 			}
 		}),
+		nats.ErrorHandler(logNATSErrors(log)),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
 			log.Debug("NATS not reached yet", "err", err)
 		}),

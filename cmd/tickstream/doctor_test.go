@@ -199,7 +199,7 @@ func TestDoctorOnAHealthySystem(t *testing.T) {
 			t.Errorf("%s: %+v", id, c)
 		}
 	}
-	if code != exitOK || len(checks) != 18 {
+	if code != exitOK || len(checks) != 19 {
 		t.Errorf("exit code %d, %d checks", code, len(checks))
 	}
 }

@@ -110,9 +110,14 @@ type testServers struct {
 
 func startTestServers(t *testing.T) *testServers {
 	t.Helper()
+	return startTestServersWith(t, stream.Config{})
+}
+
+func startTestServersWith(t *testing.T, cfg stream.Config) *testServers {
+	t.Helper()
 	s := &testServers{nats: testbed.StartNATS(t), redis: testbed.StartRedis(t)}
 	s.js = s.nats.JetStream()
-	if _, err := stream.Ensure(t.Context(), s.js, stream.Config{}, quiet); err != nil {
+	if _, err := stream.Ensure(t.Context(), s.js, cfg, quiet); err != nil {
 		t.Fatalf("ensure streams: %v", err)
 	}
 	return s

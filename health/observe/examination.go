@@ -88,6 +88,7 @@ func (e *examination) run() {
 	e.components()
 	e.flow()
 	e.backlog()
+	e.spools()
 	e.storage()
 	e.losses()
 }

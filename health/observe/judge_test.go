@@ -203,13 +203,27 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"a table that does not fit": {func(f facts, _ around) {
 			f.Components[1].Store = &presence.Store{Active: true, Skipped: map[string]string{"ohlcv_1min": "column symbol is missing"}}
 		}, event.StatusDegraded, "table_mismatch", []string{"ohlcv_1min", "column symbol is missing"}},
-		"consumer far behind":            {func(f facts, _ around) { f.Consumers[0].Lag = 31 * time.Second }, event.StatusError, "consumer_behind", nil},
-		"much pending":                   {func(f facts, _ around) { f.Consumers[0].Pending = 100_001 }, event.StatusDegraded, "consumer_behind", []string{"100,001"}},
-		"very much pending":              {func(f facts, _ around) { f.Consumers[0].Pending = 5_000_001 }, event.StatusError, "consumer_behind", nil},
-		"publication blocked":            {func(f facts, _ around) { bridge(f).PublishBlockedMs, bridge(f).QueuedTicks = 2001, 1 }, event.StatusDegraded, "publish_blocked", []string{"2 s, with 1 tick waiting"}},
-		"publication slow":               {func(f facts, _ around) { bridge(f).PublishBlockedMs = 1999 }, event.StatusHealthy, "", nil},
-		"ticks queued":                   {func(f facts, _ around) { bridge(f).QueuedTicks = 100_001 }, event.StatusDegraded, "ticks_queued", []string{"100,001 ticks"}},
-		"ticks shed":                     {func(f facts, _ around) { f.ShedInWindow = 7 }, event.StatusDegraded, "ticks_shed", []string{"7 ticks given up"}},
+		"consumer far behind": {func(f facts, _ around) { f.Consumers[0].Lag = 31 * time.Second }, event.StatusError, "consumer_behind", nil},
+		"much pending":        {func(f facts, _ around) { f.Consumers[0].Pending = 100_001 }, event.StatusDegraded, "consumer_behind", []string{"100,001"}},
+		"very much pending":   {func(f facts, _ around) { f.Consumers[0].Pending = 5_000_001 }, event.StatusError, "consumer_behind", nil},
+		"publication blocked": {func(f facts, _ around) { bridge(f).PublishBlockedMs, bridge(f).QueuedTicks = 2001, 1 }, event.StatusDegraded, "publish_blocked", []string{"2 s, with 1 tick waiting"}},
+		"publication slow":    {func(f facts, _ around) { bridge(f).PublishBlockedMs = 1999 }, event.StatusHealthy, "", nil},
+		"ticks queued":        {func(f facts, _ around) { bridge(f).QueuedTicks = 100_001 }, event.StatusDegraded, "ticks_queued", []string{"100,001 ticks"}},
+		"ticks shed":          {func(f facts, _ around) { f.ShedInWindow = 7 }, event.StatusDegraded, "ticks_shed", []string{"7 ticks given up"}},
+		"spooling": {func(f facts, _ around) {
+			bridge(f).SpooledTicks, bridge(f).SpooledBytes, bridge(f).SpoolMaxBytes = 1234, 5<<20, 8<<30
+		}, event.StatusDegraded, "spooling", []string{"1,234 ticks (5.0 MiB) wait on the bridge's disk"}},
+		"spool nearly full": {func(f facts, _ around) {
+			bridge(f).SpooledTicks, bridge(f).SpooledBytes, bridge(f).SpoolMaxBytes = 1234, 850, 1000
+		}, event.StatusDegraded, "spool_nearly_full spooling", []string{"85 % full: 850 B of 1000 B"}},
+		"spool fails": {func(f facts, _ around) { bridge(f).SpoolFailure = "write to the spool: no space left on device" },
+			event.StatusDegraded, "spool_failed", []string{"cannot use its spool: write to the spool: no space left on device"}},
+		"spool was damaged": {func(f facts, _ around) { bridge(f).SpoolDamaged, f.Components[0].StartedAt = 2048, ago(time.Minute) },
+			event.StatusDegraded, "spool_damaged", []string{"2.0 KiB of the bridge's spool could not be read"}},
+		"spool was damaged long ago": {func(f facts, _ around) { bridge(f).SpoolDamaged, f.Components[0].StartedAt = 2048, ago(time.Hour) },
+			event.StatusHealthy, "", nil},
+		"clock stepped": {func(f facts, _ around) { bridge(f).ClockOffMs = -90_000 },
+			event.StatusDegraded, "clock_stepped", []string{"stepped back by 90 s"}},
 		"gap":                            {func(f facts, _ around) { f.GapsInWindow, f.GapTime = 1, 4200*time.Millisecond }, event.StatusDegraded, "gap", []string{"lost its subscription for 4.2 s in the last 60 s (1 gap)"}},
 		"a share of rejects":             {func(f facts, _ around) { f.RejectsInWindow, f.RejectReasons = 100, map[string]int64{"a": 40, "b": 60} }, event.StatusDegraded, "rejects", []string{"100 of 1,000 messages refused in the last 60 s: b 60, a 40"}},
 		"a stray reject":                 {func(f facts, _ around) { f.RejectsInWindow, f.TicksInErrorWindow = 4, 50 }, event.StatusHealthy, "", nil},

@@ -190,7 +190,7 @@ func (e *examination) backlog() {
 	switch {
 	case e.above(CodePublishBlocked, presence.RoleBridge, wait.Seconds(), e.PublishBlocked.Seconds()):
 		e.add(SeverityWarning, CodePublishBlocked, presence.RoleBridge, "look at the logs of the bridge and of NATS",
-			"JetStream has taken nothing from the bridge for %s, with %s waiting in its memory", short(wait), count(queued, "tick"))
+			"JetStream has taken nothing from the bridge for %s, with %s waiting", short(wait), count(queued, "tick"))
 	case e.above(CodeTicksQueued, presence.RoleBridge, float64(queued), float64(e.QueuedTicks)):
 		e.add(SeverityWarning, CodeTicksQueued, presence.RoleBridge, "ticks come faster than JetStream takes them: look at NATS's disk and processor",
 			"%s wait in the bridge for JetStream", count(queued, "tick"))
@@ -234,8 +234,8 @@ func worse(a, b Severity) Severity {
 func (e *examination) losses() {
 	window := short(e.f.ErrorWindow)
 	if n := e.f.ShedInWindow; n > 0 {
-		e.add(SeverityWarning, CodeTicksShed, presence.RoleBridge, "see why JetStream takes ticks too slowly, or give the bridge more memory to queue them",
-			"%s given up in the last %s because the bridge's memory was full", count(n, "tick"), window)
+		e.add(SeverityWarning, CodeTicksShed, presence.RoleBridge, "see why JetStream takes ticks too slowly, or give the bridge more disk (--spool-bytes) and memory (--queue-bytes)",
+			"%s given up in the last %s because the bridge had room for no more", count(n, "tick"), window)
 	}
 	if n := e.f.GapsInWindow; n > 0 {
 		e.add(SeverityWarning, CodeGap, presence.RoleBridge, "look at the logs of Redis and of the bridge",

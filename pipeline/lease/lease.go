@@ -38,6 +38,7 @@ type Lease struct {
 	log    *slog.Logger
 
 	began time.Time
+	seen  sighting
 	until atomic.Int64 // end of the tenure, as nanoseconds since began; 0 where there is none
 }
 
@@ -57,7 +58,7 @@ func New(cfg Config, bucket func(context.Context) (jetstream.KeyValue, error), l
 // context ends when the lease is lost or ctx ends; lead must then return. Run
 // returns nil when ctx has ended, or the error that lead returned by itself.
 func (l *Lease) Run(ctx context.Context, lead func(context.Context) error) error {
-	retry := time.NewTicker(l.cfg.TTL / 6)
+	retry := time.NewTicker(l.cfg.TTL / 10)
 	defer retry.Stop()
 	for {
 		if l.cfg.Wanted != nil && !l.cfg.Wanted() {
@@ -113,16 +114,32 @@ func (l *Lease) campaign(ctx context.Context) (held *tenure, holder string) {
 	if err != nil {
 		return nil, ""
 	}
-	if holder := string(entry.Value()); holder != l.cfg.Holder {
+	if holder := string(entry.Value()); holder != l.cfg.Holder && !l.overdue(entry.Revision()) {
 		return nil, holder
 	}
-	// Lost to an outage, and nobody took it since.
+	// Lost to an outage, and nobody took it since; or its holder has not renewed
+	// it in time, and the server has not come to clear it away.
 	asked = time.Now()
 	revision, err = bucket.Update(ctx, l.cfg.Key, []byte(l.cfg.Holder), entry.Revision())
 	if err != nil {
 		return nil, ""
 	}
 	return &tenure{bucket: bucket, revision: revision, renewed: asked}, ""
+}
+
+// sighting is when a revision of another's was seen first.
+type sighting struct {
+	revision uint64
+	at       time.Time
+}
+
+// overdue tells whether a revision has stood for nearly the TTL, by this process's
+// own clock, so that whoever wrote it has ended its tenure.
+func (l *Lease) overdue(revision uint64) bool {
+	if l.seen.revision != revision {
+		l.seen = sighting{revision, time.Now()}
+	}
+	return time.Since(l.seen.at) > l.cfg.TTL*7/8
 }
 
 // hold runs lead and renews until either ends. The tenure counts from when a
@@ -160,14 +177,18 @@ func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Contex
 }
 
 func (l *Lease) extend(held *tenure) {
-	l.until.Store(int64(held.renewed.Add(l.cfg.TTL).Sub(l.began)))
+	l.until.Store(int64(l.end(held).Sub(l.began)))
 }
+
+// end is when a tenure ends that is not renewed: well before anybody else can
+// take the lease, as [Lease.overdue] or the bucket's TTL says.
+func (l *Lease) end(held *tenure) time.Time { return held.renewed.Add(l.cfg.TTL * 3 / 4) }
 
 // renew reports whether the lease is still held: refused means another has it,
 // unless what is stored is a renewal of ours whose answer was lost; anything
 // else means to try again until the TTL is nearly over.
 func (l *Lease) renew(ctx context.Context, held *tenure) bool {
-	deadline := held.renewed.Add(l.cfg.TTL * 3 / 4)
+	deadline := l.end(held)
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	asked := time.Now()

@@ -212,3 +212,50 @@ func TestALostAnswerToARenewalLosesNoLease(t *testing.T) {
 		t.Errorf("Run = %v", err)
 	}
 }
+
+// The server clears a key away some time after its TTL; nobody waits for that.
+func TestLeaseThatIsNotRenewedIsTakenOver(t *testing.T) {
+	js := testbed.StartNATS(t).JetStream()
+	kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "lasting", Storage: jetstream.MemoryStorage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	revision, err := kv.Create(t.Context(), "role", []byte("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := lease.New(lease.Config{Key: "role", Holder: "a", TTL: ttl},
+		func(context.Context) (jetstream.KeyValue, error) { return kv, nil }, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var took atomic.Int64
+	began := time.Now()
+	done := make(chan error, 1)
+	go func() { // ends with cancel
+		done <- l.Run(ctx, func(ctx context.Context) error {
+			took.Store(int64(time.Since(began)))
+			<-ctx.Done()
+			return nil
+		})
+	}()
+	for range 4 { // as long as it is renewed it is not taken
+		time.Sleep(ttl / 4)
+		if revision, err = kv.Update(ctx, "role", []byte("b"), revision); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took.Load() != 0 {
+		t.Fatal("taken from a holder that renews it")
+	}
+	testbed.Eventually(t, 10*time.Second, "the lease", func(context.Context) bool { return took.Load() != 0 })
+	if after := time.Duration(took.Load()); after < ttl+ttl*7/8 {
+		t.Errorf("taken over %v after the start, want the tenure over", after)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v", err)
+	}
+}

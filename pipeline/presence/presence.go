@@ -74,7 +74,10 @@ type Bridge struct {
 	QueuedBytes      int64            `json:"queued_bytes"`       // memory that these take
 	SpooledTicks     int64            `json:"spooled_ticks"`      // of these, on disk
 	SpooledBytes     int64            `json:"spooled_bytes"`      // disk that these take
+	SpoolMaxBytes    int64            `json:"spool_max_bytes"`    // that these may take; 0 where there is no spool
+	SpoolDamaged     int64            `json:"spool_damaged"`      // bytes of it that could not be read when the process began
 	SpoolFailure     string           `json:"spool_failure"`      // why nothing can be spooled; empty while it can
+	ClockOffMs       int64            `json:"clock_off_ms"`       // by which the system's clock was stepped and is not believed yet
 	PublishFailures  int64            `json:"publish_failures"`   // batches that had to be tried again
 	PublishBlockedMs int64            `json:"publish_blocked_ms"` // since the last acknowledgement while ticks wait; 0 when none do
 }

@@ -63,6 +63,18 @@ func (n *NATS) Stop() {
 	n.server = nil
 }
 
+// Reload changes the options of the running server, as a reload of its
+// configuration does.
+func (n *NATS) Reload(change func(*server.Options)) {
+	n.tb.Helper()
+	options := n.options.Clone()
+	change(options)
+	if err := n.server.ReloadOptions(options.Clone()); err != nil {
+		n.tb.Fatalf("reload nats options: %v", err)
+	}
+	n.options = options
+}
+
 // URL is where the server listens, the same after a restart.
 func (n *NATS) URL() string { return n.server.ClientURL() }
 
@@ -70,7 +82,7 @@ func (n *NATS) URL() string { return n.server.ClientURL() }
 func (n *NATS) Connect(opts ...nats.Option) *nats.Conn {
 	n.tb.Helper()
 	opts = append([]nats.Option{
-		nats.MaxReconnects(-1), nats.ReconnectWait(50 * time.Millisecond), nats.ReconnectBufSize(-1),
+		nats.MaxReconnects(-1), nats.ReconnectWait(50 * time.Millisecond), nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort(),
 	}, opts...)
 	nc, err := nats.Connect(n.URL(), opts...)
 	if err != nil {

@@ -41,6 +41,7 @@ func Judge(f Facts) []Check {
 	r.add("feed", "ticks come in", []string{"redis"}, f.feed)
 	r.add("tick_age", "newest tick", []string{"streams", "bridge", "subscribed", "feed"}, f.tickAge)
 	r.add("growing", "TICKS growing", []string{"tick_age"}, f.growing)
+	r.add("spool", "bridge's spool", []string{"bridge"}, f.NATS.spool)
 	r.add("lag", "consumers keep up", []string{"streams", "pipeline"}, f.NATS.lag)
 	r.add("health_nats", "health on NATS", []string{"streams", "health"}, f.healthOnNATS)
 	// What was heard stands for itself, even if NATS cannot tell of health.

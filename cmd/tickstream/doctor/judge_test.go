@@ -54,7 +54,7 @@ func TestJudgeOfAHealthySystem(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
-	if len(checks) != 21 || !doctor.Healthy(checks) {
+	if len(checks) != 22 || !doctor.Healthy(checks) {
 		t.Errorf("%d checks", len(checks))
 	}
 }
@@ -113,6 +113,10 @@ func TestJudge(t *testing.T) {
 			f.NATS.LastTick.Age, f.NATS.LastTick.New = time.Minute, false
 			f.NATS.Components[0].Bridge.QueuedTicks = 77
 		}, "tick_age", doctor.Failed, "the bridge holds 77 ticks", nil},
+		"spooling":          {func(f *doctor.Facts) { f.NATS.Components[0].Bridge.SpooledTicks = 77 }, "spool", doctor.Warning, "77 ticks wait on disk", nil},
+		"ticks given up":    {func(f *doctor.Facts) { f.NATS.Components[0].Bridge.Shed = 7 }, "spool", doctor.Warning, "7 were given up", nil},
+		"spool fails":       {func(f *doctor.Facts) { f.NATS.Components[0].Bridge.SpoolFailure = "no space" }, "spool", doctor.Failed, "no space", nil},
+		"spool nearly full": {func(f *doctor.Facts) { b := f.NATS.Components[0].Bridge; b.SpooledBytes, b.SpoolMaxBytes = 81, 100 }, "spool", doctor.Failed, "81 of 100 bytes", nil},
 		"a slow stream": {func(f *doctor.Facts) {
 			f.Redis.SourceIsStream, f.Redis.Heard, f.Redis.SourceIdle = true, 0, pointer(8*time.Second)
 			f.NATS.Watched, f.NATS.LastTick.Age, f.NATS.LastTick.New = 4*time.Second, 12*time.Second, false
