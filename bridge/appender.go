@@ -34,7 +34,9 @@ type appender struct {
 	admit func(ctx context.Context, term int64) error
 	// restore makes the stream where it is gone.
 	restore func(context.Context) error
-	log     *slog.Logger
+	// rename, where set, makes of a message id that another bridge gave our own.
+	rename func(id string) string
+	log    *slog.Logger
 
 	last      place        // of what was acknowledged last; all of a batch is behind it
 	retries   atomic.Int64 // batches that had to be tried again
@@ -51,7 +53,7 @@ func newAppender(js jetstream.JetStream, stream string, cfg Config, admit func(c
 // delivery is a batch on its way.
 type delivery struct {
 	msgs  []*nats.Msg // not stored yet, as far as is known
-	began time.Time
+	since time.Time   // when the oldest was read, or later where it is sure not to be stored
 	// unsure: some may be stored without our knowing.
 	unsure bool
 	search *search // for these; nil until it is needed
@@ -59,12 +61,16 @@ type delivery struct {
 
 // append stores all of msgs, which were read in a term and each of which must
 // carry a message id, or tries until ctx ends or the term has ended without
-// them (errYielded). Where it is unsure that none is stored already, it looks
-// before it publishes. msgs is used up.
-func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, unsure bool) error {
+// them (errYielded). Where some that were read since a time may be stored
+// already, it looks before it publishes; the zero time says that none is. msgs
+// is used up.
+func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, since time.Time) error {
 	a.waitSince.Store(time.Now().UnixMilli())
 	defer a.waitSince.Store(0)
-	d := &delivery{msgs: msgs, began: time.Now(), unsure: unsure}
+	d := &delivery{msgs: msgs, since: since, unsure: !since.IsZero()}
+	if !d.unsure {
+		d.since = time.Now()
+	}
 	wait := newBackoff()
 	for attempt := 1; ; attempt++ {
 		if err := a.admit(ctx, term); err != nil {
@@ -103,7 +109,7 @@ func gone(err error) bool {
 func (a *appender) attempt(ctx context.Context, d *delivery) error {
 	ctx, cancel := whileConnected(ctx, a.js.Conn())
 	defer cancel()
-	if a.last.created.IsZero() {
+	if a.last.created.IsZero() && !d.unsure {
 		// Nothing was published yet, so nothing of ours is in it.
 		info, err := streamInfo(ctx, a.js, a.stream, a.timeout)
 		if err != nil {
@@ -113,7 +119,8 @@ func (a *appender) attempt(ctx context.Context, d *delivery) error {
 	}
 	if d.unsure {
 		if d.search == nil {
-			d.search = newSearch(a.js, a.stream, a.timeout, d.began, a.last, messageIDs(d.msgs))
+			d.search = newSearch(a.js, a.stream, a.timeout, d.since, a.last, messageIDs(d.msgs))
+			d.search.rename = a.rename
 		}
 		if err := d.search.run(ctx); err != nil {
 			return err

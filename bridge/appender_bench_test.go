@@ -35,7 +35,7 @@ func benchmarkAppend(b *testing.B, durability Durability) {
 		msg.Data = payload
 		msg.Header.Set(nats.MsgIdHdr, "b."+strconv.Itoa(i))
 		if batch = append(batch, msg); len(batch) == cap(batch) || i == b.N-1 {
-			if err := a.append(b.Context(), 0, batch, false); err != nil {
+			if err := a.append(b.Context(), 0, batch, time.Time{}); err != nil {
 				b.Fatal(err)
 			}
 			batch = batch[:0]

@@ -81,7 +81,7 @@ func (p *publisher) lead(ctx context.Context) error {
 func (p *publisher) handleGap(ctx context.Context, b *batch, at int) error {
 	gap := b.all[at].gap
 	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx) {
-		if err := p.store(ctx, b, true); err != nil {
+		if err := p.store(ctx, b, b.all[0].receivedAt); err != nil {
 			return err
 		}
 		p.yieldedAt = gap.From

@@ -133,7 +133,7 @@ func (p *publisher) done(b *batch) error {
 // handle stores the ticks and marks of a batch and rejects the rest.
 func (p *publisher) handle(ctx context.Context, b *batch) error {
 	b.msgs, b.kept = b.msgs[:0], b.kept[:0]
-	unsure := false
+	var since time.Time // of what may be stored already
 	for i := range b.all {
 		m := &b.all[i]
 		if m.gap != nil {
@@ -145,7 +145,9 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 		if b.known != nil && b.unsure(m) && b.known.has(m.at) {
 			continue
 		}
-		unsure = unsure || b.unsure(m)
+		if since.IsZero() && b.unsure(m) {
+			since = m.receivedAt
+		}
 		if m.isMark() {
 			b.msgs = p.appendMarks(b.msgs, m)
 			continue
@@ -158,15 +160,16 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 			b.msgs, b.kept = append(b.msgs, msg), append(b.kept, *m)
 		}
 	}
-	return p.store(ctx, b, unsure)
+	return p.store(ctx, b, since)
 }
 
-// store stores what was made of a batch so far.
-func (p *publisher) store(ctx context.Context, b *batch, unsure bool) error {
+// store stores what was made of a batch so far; what was read since a time may
+// be stored already.
+func (p *publisher) store(ctx context.Context, b *batch, since time.Time) error {
 	if len(b.msgs) == 0 {
 		return nil
 	}
-	if err := p.appender.append(ctx, b.term, b.msgs, unsure); err != nil {
+	if err := p.appender.append(ctx, b.term, b.msgs, since); err != nil {
 		return fmt.Errorf("store ticks: %w", err)
 	}
 	p.stored.Add(int64(len(b.kept)))

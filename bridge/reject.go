@@ -169,15 +169,17 @@ func (r *rejecter) store(ctx context.Context, batch []refusal) error {
 	var msgs []*nats.Msg
 	var kept []message
 	var bytes int64
-	unsure := false
+	var since time.Time // of what may be kept already
 	for i := range batch {
 		bytes += batch[i].message.size()
-		unsure = unsure || batch[i].unsure
+		if since.IsZero() && batch[i].unsure {
+			since = batch[i].receivedAt
+		}
 		if batch[i].term == term {
 			msgs, kept = append(msgs, r.encode(batch[i])), append(kept, batch[i].message)
 		}
 	}
-	err := r.appender.append(ctx, term, msgs, unsure)
+	err := r.appender.append(ctx, term, msgs, since)
 	if err != nil && !errors.Is(err, errYielded) {
 		return fmt.Errorf("store %d rejects: %w", len(batch), err)
 	}
