@@ -35,11 +35,10 @@ type alignment struct {
 	links map[string]link
 }
 
-// link is a beat, behind the last message that another bridge counted from the
-// beat before it.
+// link is where another bridge heard a beat.
 type link struct {
-	ordinal uint32
-	behind  int32 // that many
+	ordinal uint32 // of the beat
+	behind  int32  // so many messages behind the beat before it
 }
 
 type beat struct {
@@ -49,6 +48,9 @@ type beat struct {
 	count int32
 	// own is up to which of them this bridge heard, where count is not known.
 	own int32
+	// covered says that another bridge heard all from a beat before on, one that
+	// this bridge heard as well.
+	covered bool
 }
 
 const (
@@ -101,14 +103,18 @@ func (a *alignment) left(at position) {
 }
 
 // linked notes where another bridge heard a beat: so many messages behind the
-// one that it knows before it. To the messages that this bridge counts back from
-// the beat, for it was not subscribed before, the other gives names of that one.
-func (a *alignment) linked(beat, before string, behind int32) {
+// one that it knows before it, in a subscription that began with the beat first.
+// To the messages that this bridge counts back from the beat, for it was not
+// subscribed before, the other gives names of the one before.
+func (a *alignment) linked(beat, before string, behind int32, first string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ordinal, known := a.names[beat]
-	if !known || behind <= 0 {
+	if !known {
 		return
+	}
+	if o, known := a.names[first]; known && o >= a.live && o < ordinal {
+		a.beats[ordinal-a.first].covered = true
 	}
 	if o, known := a.names[before]; known && (o+1 != ordinal || a.beats[o-a.first].count >= 0) {
 		return // this bridge counts from there itself
@@ -117,6 +123,14 @@ func (a *alignment) linked(beat, before string, behind int32) {
 		clear(a.links) // those that are needed are young
 	}
 	a.links[before] = link{ordinal, behind}
+}
+
+// isCovered tells whether another bridge is known to have heard what this one
+// missed before it subscribed with the beat of a position.
+func (a *alignment) isCovered(p position) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return p.beat >= a.first && p.beat-a.first < uint32(len(a.beats)) && a.beats[p.beat-a.first].covered
 }
 
 // restored notes the beat of a message of an earlier life, which this one spooled.

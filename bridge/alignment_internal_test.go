@@ -104,6 +104,9 @@ func TestNamesOfOthersAreFoundByLinks(t *testing.T) {
 		late.beat(first)
 		link := <-all.links
 		late.beat(link)
+		if covered := newcomer.isCovered(position{beat: newcomer.names[first]}); covered != known {
+			t.Errorf("covered = %v", covered) // only who was subscribed before missed anything
+		}
 		mine, _, err := late.into.takeNow(nil, 10)
 		if err != nil || len(mine) != 3 {
 			t.Fatalf("%d messages (%v)", len(mine), err)

@@ -80,7 +80,7 @@ func (p *publisher) lead(ctx context.Context) error {
 // it. Where another bridge heard what this one missed, that one is to lead.
 func (p *publisher) handleGap(ctx context.Context, b *batch, at int) error {
 	gap := b.all[at].gap
-	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx) {
+	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx, b.all[at].at) {
 		if err := p.store(ctx, b, b.all[0].receivedAt); err != nil {
 			return err
 		}

@@ -31,8 +31,9 @@ type publisher struct {
 	// admit waits until what was read in a term may be stored, or returns
 	// errYielded.
 	admit func(ctx context.Context, term int64) error
-	// covered tells whether another bridge hears the source as well.
-	covered func(context.Context) bool
+	// covered tells whether another bridge heard what this one missed before a
+	// position, and can lead.
+	covered func(context.Context, position) bool
 	// report hands a gap over to be published.
 	report   func(missed)
 	lastMark func(context.Context) (time.Time, error)
