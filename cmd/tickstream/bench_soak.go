@@ -36,10 +36,10 @@ func benchSoakCommand() *cli.Command {
 		Name: "soak", Usage: "Break one part after the other under load, and check every tick, bar and signal",
 		Description: soakDescription,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "short", Sources: env("bench-soak", "short"), Usage: "one to two faults of each kind, in less than four minutes"},
+			&cli.BoolFlag{Name: "short", Sources: env("bench-soak", "short"), Usage: "each kind of fault once, in less than four minutes"},
 			&cli.Uint64Flag{Name: "seed", Sources: env("bench-soak", "seed"), DefaultText: "a new one, printed", Usage: "`SEED` of the ticks and of the schedule"},
 			&cli.FloatFlag{Name: "rate", Sources: env("bench-soak", "rate"), DefaultText: "5000, short 3000", Usage: "`TICKS` a second"},
-			&cli.IntFlag{Name: "faults", Sources: env("bench-soak", "faults"), DefaultText: "200, short 30", Usage: "at least so `MANY`"},
+			&cli.IntFlag{Name: "faults", Sources: env("bench-soak", "faults"), DefaultText: "200, short 36", Usage: "at least so `MANY`"},
 			&cli.Int64Flag{Name: "ticks", Sources: env("bench-soak", "ticks"), DefaultText: "5000000, short 100000", Usage: "at least so `MANY`"},
 			&cli.DurationFlag{Name: "duration", Sources: env("bench-soak", "duration"), DefaultText: "as long as the others take", Usage: "at least so `LONG`"},
 			&cli.StringFlag{Name: "only", Sources: env("bench-soak", "only"), Usage: "only faults whose name in the table holds `TEXT`"},
@@ -114,7 +114,7 @@ func soakConfigOf(ctx context.Context, cmd *cli.Command) (soak.Config, error) {
 		Rate: 5000, Faults: 200, Ticks: 5_000_000, MaxHold: 5 * time.Second, LongStall: time.Minute,
 	}
 	if cmd.Bool("short") {
-		cfg.Rate, cfg.Faults, cfg.Ticks, cfg.MaxHold, cfg.LongStall = 3000, 30, 100_000, 2*time.Second, 0
+		cfg.Rate, cfg.Faults, cfg.Ticks, cfg.MaxHold, cfg.LongStall = 3000, 36, 100_000, 2*time.Second, 0
 	}
 	if cmd.IsSet("seed") {
 		cfg.Seed = cmd.Uint64("seed")

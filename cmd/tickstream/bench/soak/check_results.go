@@ -75,6 +75,9 @@ func (s *Soak) phaseOf(at time.Time) uint16 {
 func (s *Soak) checkRefused(published *oracle.Published, report *Report) {
 	want := map[uint32]*copies{}
 	for _, t := range s.ledger.refused {
+		if s.inGap(t, s.excused) {
+			t.hearing = unknown
+		}
 		c := want[t.sum]
 		if c == nil {
 			c = &copies{}

@@ -45,23 +45,22 @@ func (s *Soak) checkTicks(ctx context.Context, report *Report) {
 		return
 	}
 	report.rows(s.injected)
-	gaps, err := s.gaps(ctx)
-	if err != nil {
+	if s.excused, err = s.gaps(ctx); err != nil {
 		s.problem("%v", err)
 	}
-	report.Gaps = len(gaps)
+	report.Gaps = len(s.excused)
 	published := make([][]sent, len(s.ledger.names))
 	for _, t := range s.ledger.ticks {
 		published[t.symbol] = append(published[t.symbol], t)
 		report.published(t)
 	}
 	for symbol := range published {
-		s.checkSymbol(s.ledger.names[symbol], published[symbol], stored[symbol], gaps, report)
+		s.checkSymbol(s.ledger.names[symbol], published[symbol], stored[symbol], report)
 	}
 }
 
 // checkSymbol compares the ticks of one symbol.
-func (s *Soak) checkSymbol(symbol string, published []sent, stored []identity, gaps []window, report *Report) {
+func (s *Soak) checkSymbol(symbol string, published []sent, stored []identity, report *Report) {
 	places := map[identity][]int{} // in published
 	for i, t := range published {
 		id := identity{t.number, t.sum}
@@ -108,7 +107,7 @@ func (s *Soak) checkSymbol(symbol string, published []sent, stored []identity, g
 		}
 		missing = missing[min(have, len(missing)):]
 		for _, t := range missing {
-			if s.inGap(t, gaps) {
+			if s.inGap(t, s.excused) {
 				report.row(t.phase).InGap++
 				continue
 			}
@@ -122,12 +121,12 @@ func (s *Soak) moment(t sent) string {
 	return s.ledger.began.Add(time.Duration(t.at)*time.Millisecond).UTC().Format("15:04:05.000") + fmt.Sprintf(" in phase %d", t.phase)
 }
 
-// maxDetails is how many single faults are told of.
-const maxDetails = 40
+// maxDetails is how many single faults of one form are told of.
+const maxDetails = 12
 
-// detail tells of one wrong tick, bar or signal, up to a number of them.
+// detail tells of one wrong tick, bar or signal, up to a number of each form.
 func (s *Soak) detail(format string, args ...any) {
-	if s.details++; s.details <= maxDetails {
+	if s.details[format]++; s.details[format] <= maxDetails {
 		s.log.Error(fmt.Sprintf(format, args...))
 	}
 }
@@ -142,12 +141,12 @@ func (w window) holds(at uint32) bool { return at >= w.from && at <= w.to }
 const gapSlack = time.Second
 
 // gaps are the gaps that the system published, as far as pub/sub itself was
-// broken then.
+// broken then. What somebody hears after the mend is to be stored.
 func (s *Soak) gaps(ctx context.Context) ([]window, error) {
 	var allowed, gaps []window
 	for _, f := range s.injected {
 		if f.kind.gaps {
-			allowed = append(allowed, window{s.ledger.since(f.from.Add(-gapSlack)), s.ledger.since(f.to)})
+			allowed = append(allowed, window{s.ledger.since(f.from.Add(-gapSlack)), s.ledger.since(f.mended)})
 		}
 	}
 	err := oracle.Each(ctx, s.js, stream.Health, []string{stream.HealthGap}, func(msg jetstream.Msg, _ uint64) error {

@@ -2,10 +2,12 @@ package soak
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/tickstock/tickstream/cmd/tickstream/bench/rig"
+	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed/oracle"
 )
@@ -21,15 +23,21 @@ func (s *Soak) settle(ctx context.Context, report *Report) error {
 		}
 		s.problem("the bridges have not stored all %v", err)
 	}
-	s.usage.sample(ctx)
-	if err := rig.StopAll(s.system.Bridges, stopTimeout); err != nil {
-		s.problem("%v", err)
-	}
 	layout, err := stream.Await(ctx, s.js, stream.Config{}, s.log)
 	if err != nil {
 		return fmt.Errorf("look at TICKS: %w", err)
 	}
 	partitions := layout.Partitions
+	if _, err := await(ctx, settleTimeout, func(ctx context.Context) error { return s.marked(ctx, partitions, whole.Add(lastCorrections)) }); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		s.problem("bars are not closed %v", err)
+	}
+	s.usage.sample(ctx)
+	if err := rig.StopAll(s.system.Bridges, stopTimeout); err != nil {
+		s.problem("%v", err)
+	}
 	acknowledged := func(ctx context.Context) error {
 		if !oracle.WorkedThrough(ctx, s.js, partitions) {
 			return fmt.Errorf("not all of TICKS is acknowledged")
@@ -58,6 +66,32 @@ func (s *Soak) settle(ctx context.Context, report *Report) error {
 	report.Problems = s.problems
 	report.sum()
 	return ctx.Err() //nolint:wrapcheck // interrupted
+}
+
+// lastCorrections is how long after the last tick its correction is out, in the
+// stream's time: the pipeline gathers them for a second.
+const lastCorrections = 3 * time.Second
+
+// marked tells which partition has no clock mark beyond a time yet.
+func (s *Soak) marked(ctx context.Context, partitions int, beyond time.Time) error {
+	ticks, err := s.js.Stream(ctx, stream.Ticks)
+	if err != nil {
+		return fmt.Errorf("look at TICKS: %w", err)
+	}
+	for p := range partitions {
+		msg, err := ticks.GetLastMsgForSubject(ctx, stream.ClockSubject(p))
+		if err != nil {
+			return fmt.Errorf("look at the marks of partition %d: %w", p, err)
+		}
+		var mark event.ClockMark
+		if err := json.Unmarshal(msg.Data, &mark); err != nil {
+			return fmt.Errorf("read a mark of partition %d: %w", p, err)
+		}
+		if mark.Time.Before(beyond) {
+			return fmt.Errorf("partition %d is marked up to %v", p, mark.Time.Time)
+		}
+	}
+	return nil
 }
 
 // drained tells which bridge still has ticks that are not stored.

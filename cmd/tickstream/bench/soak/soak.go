@@ -29,16 +29,19 @@ type Soak struct {
 	redis    *redis.Client
 	injected []injected
 	usage    *usage
+	excused  []window // gaps in which pub/sub itself lost ticks
 
 	mu       sync.Mutex
 	problems []string
-	details  int // single faults, told or not
+	details  map[string]int // single faults by form, told or not
 }
 
 // injected is one fault that was made.
 type injected struct {
-	kind     kind
-	from, to time.Time // until the system was whole again
+	kind   kind
+	from   time.Time
+	mended time.Time // when its cause ended
+	// recovery is how long it took until ticks went through again.
 	recovery time.Duration
 }
 
@@ -48,7 +51,7 @@ func New(cfg Config, log *slog.Logger) (*Soak, error) {
 		return nil, err
 	}
 	return &Soak{
-		cfg: cfg, log: log, ledger: newLedger(), channels: event.NewChannels("soak"),
+		cfg: cfg, log: log, ledger: newLedger(), channels: event.NewChannels("soak"), details: map[string]int{},
 		random: rand.New(rand.NewPCG(cfg.Seed, 0x736f616b)), //nolint:gosec // to be repeated
 	}, nil
 }
@@ -241,6 +244,7 @@ func (s *Soak) inject(ctx context.Context, k kind, hold time.Duration) error {
 		}
 	}
 	mended := time.Now()
+	this.mended = mended
 	if !k.outlived {
 		after, _ = s.ledger.last()
 		d, err := await(ctx, settleTimeout, recovered(mended))
@@ -251,12 +255,12 @@ func (s *Soak) inject(ctx context.Context, k kind, hold time.Duration) error {
 	}
 	this.recovery = <-took
 	_, err = await(ctx, settleTimeout, func(ctx context.Context) error { return s.watch.whole(ctx, mended) })
-	this.to = time.Now()
+	whole := time.Since(mended)
 	if err != nil && ctx.Err() == nil {
 		s.problem("fault %d, %s: not whole %v", len(s.injected), k.name, err)
 		return errStuck
 	}
 	s.log.Info("fault", "n", len(s.injected), "kind", k.name, "held", seconds(mended.Sub(broken)),
-		"recovery", seconds(this.recovery), "whole after", seconds(this.to.Sub(mended)))
+		"recovery", seconds(this.recovery), "whole after", seconds(whole))
 	return nil
 }
