@@ -27,9 +27,9 @@ At least 200 faults over at least five million ticks:
   tickstream bench soak
 
 The same schedule again, one kind of fault only, with a database:
-  tickstream bench soak --short --seed 7 --only 'kill -9' --database postgres://…
+  tickstream bench soak --short --seed 7 --only 'kill -9' --own-database
 
-The tables of the database's schema must be empty or missing.`
+The tables in the schema of a --database must be empty or missing.`
 
 func benchSoakCommand() *cli.Command {
 	return &cli.Command{
@@ -39,12 +39,13 @@ func benchSoakCommand() *cli.Command {
 			&cli.BoolFlag{Name: "short", Sources: env("bench-soak", "short"), Usage: "each kind of fault once, in less than four minutes"},
 			&cli.Uint64Flag{Name: "seed", Sources: env("bench-soak", "seed"), DefaultText: "a new one, printed", Usage: "`SEED` of the ticks and of the schedule"},
 			&cli.FloatFlag{Name: "rate", Sources: env("bench-soak", "rate"), DefaultText: "5000, short 3000", Usage: "`TICKS` a second"},
-			&cli.IntFlag{Name: "faults", Sources: env("bench-soak", "faults"), DefaultText: "200, short 36", Usage: "at least so `MANY`"},
+			&cli.IntFlag{Name: "faults", Sources: env("bench-soak", "faults"), DefaultText: "200, short 40", Usage: "at least so `MANY`"},
 			&cli.Int64Flag{Name: "ticks", Sources: env("bench-soak", "ticks"), DefaultText: "5000000, short 100000", Usage: "at least so `MANY`"},
 			&cli.DurationFlag{Name: "duration", Sources: env("bench-soak", "duration"), DefaultText: "as long as the others take", Usage: "at least so `LONG`"},
 			&cli.StringFlag{Name: "only", Sources: env("bench-soak", "only"), Usage: "only faults whose name in the table holds `TEXT`"},
 			&cli.StringFlag{Name: "redis", Sources: env("bench-soak", "redis"), Category: categoryConnection, Usage: "`URL` of a Redis that runs, which is then not killed; none: redis-server where it is installed, else the embedded one"},
 			databaseFlag(),
+			&cli.BoolFlag{Name: "own-database", Sources: env("bench-soak", "own-database"), Category: categoryConnection, Usage: "run a PostgreSQL as well, which must be installed, and kill it too"},
 			&cli.StringFlag{Name: "dir", Sources: env("bench-soak", "dir"), DefaultText: "a temporary one", Usage: "empty `FOLDER` for data and logs, kept"},
 			&cli.BoolFlag{Name: "json", Sources: env("bench-soak", "json"), Usage: "print the report as one JSON object"},
 		},
@@ -110,11 +111,11 @@ func soakConfigOf(ctx context.Context, cmd *cli.Command) (soak.Config, error) {
 	}
 	cfg := soak.Config{
 		Binary: binary, Symbols: u.Symbols, Seed: rand.Uint64N(1 << 32), //nolint:gosec // no secret
-		RedisURL: cmd.String("redis"), DatabaseURL: cmd.String("database"), Only: cmd.String("only"),
+		RedisURL: cmd.String("redis"), DatabaseURL: cmd.String("database"), OwnDatabase: cmd.Bool("own-database"), Only: cmd.String("only"),
 		Rate: 5000, Faults: 200, Ticks: 5_000_000, MaxHold: 5 * time.Second, LongStall: time.Minute,
 	}
 	if cmd.Bool("short") {
-		cfg.Rate, cfg.Faults, cfg.Ticks, cfg.MaxHold, cfg.LongStall = 3000, 36, 100_000, 2*time.Second, 0
+		cfg.Rate, cfg.Faults, cfg.Ticks, cfg.MaxHold, cfg.LongStall = 3000, 40, 100_000, 2*time.Second, 0
 	}
 	if cmd.IsSet("seed") {
 		cfg.Seed = cmd.Uint64("seed")

@@ -21,6 +21,12 @@ type Process struct {
 	env  []string
 	log  *os.File
 	died func(name string, err error)
+	// prepare and stop are other than usual where they are set.
+	prepare func(*exec.Cmd)
+	stop    func(*os.Process) error
+	// stubborn ones are started again when they end at once by themselves, as
+	// while what was killed still holds something.
+	stubborn bool
 
 	mu       sync.Mutex
 	cmd      *exec.Cmd
@@ -43,6 +49,9 @@ func (p *Process) Start() error {
 	}
 	cmd := exec.Command(p.path, p.args...) //nolint:gosec,noctx // our own binary or a server's, ended by Kill
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
+	if p.prepare != nil {
+		p.prepare(cmd)
+	}
 	setApart(cmd)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)
@@ -53,13 +62,22 @@ func (p *Process) Start() error {
 	return nil
 }
 
+// startTime is how long a start may take.
+const startTime = 2 * time.Second
+
 func (p *Process) wait(cmd *exec.Cmd, ended chan struct{}) {
 	err := cmd.Wait()
 	p.mu.Lock()
 	p.err = err
-	expected := p.expected
+	expected, age := p.expected, time.Since(p.born)
 	p.mu.Unlock()
 	close(ended)
+	if !expected && p.stubborn && age < startTime {
+		time.Sleep(startTime / 20)
+		if err = p.Start(); err == nil {
+			return
+		}
+	}
 	if !expected {
 		if err == nil {
 			err = errors.New("exit code 0")
@@ -112,7 +130,11 @@ func (p *Process) Stop(timeout time.Duration) error {
 	if cmd == nil {
 		return nil
 	}
-	if err := terminate(cmd.Process); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	stop := terminate
+	if p.stop != nil {
+		stop = p.stop
+	}
+	if err := stop(cmd.Process); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop %s: %w", p.Name, err)
 	}
 	select {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,8 +25,10 @@ type Config struct {
 	Dir string
 	// RedisURL is a Redis that runs; empty for one of the system's own.
 	RedisURL string
-	// DatabaseURL is a PostgreSQL that runs; empty for none.
+	// DatabaseURL is a PostgreSQL that runs; empty for none, unless OwnDatabase
+	// asks for one of the system's own.
 	DatabaseURL string
+	OwnDatabase bool
 	// Namespace of the Redis channels.
 	Namespace string
 	// Pipelines is how many share the work.
@@ -44,10 +47,10 @@ type Member struct {
 // System is all that runs.
 type System struct {
 	cfg Config
-	// NATS and Redis are the servers; Redis is nil where it is not ours.
-	NATS, Redis *Process
-	// NATSURL and RedisURL lead to them directly.
-	NATSURL, RedisURL string
+	// NATS, Redis and Postgres are the servers; nil where they are not ours.
+	NATS, Redis, Postgres *Process
+	// NATSURL, RedisURL and DatabaseURL lead to them directly.
+	NATSURL, RedisURL, DatabaseURL string
 	// RealRedis tells a redis-server from the embedded one.
 	RealRedis bool
 	Bridges   []*Member
@@ -86,6 +89,12 @@ func (s *System) make() error {
 	}
 	if err := s.makeRedis(); err != nil {
 		return err
+	}
+	s.DatabaseURL = s.cfg.DatabaseURL
+	if s.cfg.OwnDatabase {
+		if err := s.makePostgres(); err != nil {
+			return err
+		}
 	}
 	for n := 1; n <= 2; n++ {
 		spool := filepath.Join(s.cfg.Dir, fmt.Sprintf("spool-%d", n))
@@ -161,8 +170,8 @@ func (s *System) member(name string, redis, database bool, args ...string) (*Mem
 		}
 		args = append(args, "--redis", through, "--redis-namespace", s.cfg.Namespace)
 	}
-	if database && s.cfg.DatabaseURL != "" {
-		if m.Database, through, err = wire(s.cfg.DatabaseURL); err != nil {
+	if database && s.DatabaseURL != "" {
+		if m.Database, through, err = wire(s.DatabaseURL); err != nil {
 			return nil, err
 		}
 		args = append(args, "--database", through)
@@ -181,12 +190,9 @@ func (s *System) process(name, path string, args ...string) (*Process, error) {
 	return &Process{Name: name, path: path, args: args, env: environment(), log: log, died: s.cfg.Died}, nil
 }
 
-// Servers are the processes that are not tickstream's roles.
+// Servers are the processes of ours that are not tickstream's roles.
 func (s *System) Servers() []*Process {
-	if s.Redis == nil {
-		return []*Process{s.NATS}
-	}
-	return []*Process{s.NATS, s.Redis}
+	return slices.DeleteFunc([]*Process{s.NATS, s.Redis, s.Postgres}, func(p *Process) bool { return p == nil })
 }
 
 // Members are tickstream's processes.
@@ -230,10 +236,8 @@ func (s *System) Close() error {
 	for _, m := range s.Members() {
 		errs = append(errs, m.Kill())
 	}
-	for _, p := range []*Process{s.NATS, s.Redis} {
-		if p != nil {
-			errs = append(errs, p.Kill())
-		}
+	for _, p := range s.Servers() {
+		errs = append(errs, p.Kill())
 	}
 	for _, w := range s.wires {
 		w.Close()

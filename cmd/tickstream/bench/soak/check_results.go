@@ -120,7 +120,7 @@ func (s *Soak) checkRows(ctx context.Context, published *oracle.Published, repor
 	_, err = await(ctx, settleTimeout, func(context.Context) error {
 		reading, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
-		conn, err := pgx.Connect(reading, s.cfg.DatabaseURL)
+		conn, err := pgx.Connect(reading, s.system.DatabaseURL)
 		if err != nil {
 			return fmt.Errorf("connect to the database: %w", err)
 		}

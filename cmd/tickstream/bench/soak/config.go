@@ -17,6 +17,8 @@ type Config struct {
 	// RedisURL and DatabaseURL are servers that run. Without the first the soak
 	// runs a Redis of its own; without the second there is no database.
 	RedisURL, DatabaseURL string
+	// OwnDatabase runs a PostgreSQL for the soak, where it is installed.
+	OwnDatabase bool
 	// Symbols that tick. Required.
 	Symbols []string
 	// Seed of the ticks and of the schedule of faults.
@@ -43,6 +45,9 @@ func (c Config) Validate() error {
 	}
 	if c.Faults < 0 || c.Ticks < 0 || c.Duration < 0 {
 		errs = append(errs, errors.New("faults, ticks and duration: give nothing negative"))
+	}
+	if c.OwnDatabase && c.DatabaseURL != "" {
+		errs = append(errs, errors.New("own-database and database exclude each other: give one"))
 	}
 	if len(c.kinds()) == 0 {
 		errs = append(errs, fmt.Errorf("only is %q: give a part of a fault's name as the table has it", c.Only))

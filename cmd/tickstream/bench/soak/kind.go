@@ -29,7 +29,8 @@ type kind struct {
 	longest bool
 }
 
-func withDatabase(c Config) bool { return c.DatabaseURL != "" }
+func withDatabase(c Config) bool { return c.DatabaseURL != "" || c.OwnDatabase }
+func ownDatabase(c Config) bool  { return c.OwnDatabase }
 func ownRedis(c Config) bool     { return c.RedisURL == "" }
 
 // kinds are those that the configuration allows.
@@ -70,6 +71,11 @@ func allKinds() []kind {
 		redis := of("Redis", func(_ context.Context, s *Soak) (*rig.Process, error) { return s.system.Redis, nil })
 		redis.gaps, redis.needs = true, ownRedis
 		all = append(all, leading, standing, worker, health, nats, redis)
+		if way.name != "stall" { // of many processes, of which that holds only the first
+			database := of("PostgreSQL", func(_ context.Context, s *Soak) (*rig.Process, error) { return s.system.Postgres, nil })
+			database.needs, database.recovered = ownDatabase, (*watch).stored
+			all = append(all, database)
+		}
 	}
 	for _, way := range []struct {
 		name  string
@@ -107,7 +113,7 @@ func allKinds() []kind {
 		bothRedis := of("Redis to both bridges", each(bridges, redisWire))
 		bothRedis.gaps = true
 		database := of("PostgreSQL to pipelines", each(workers, databaseWire))
-		database.needs, database.outlived, database.recovered = withDatabase, true, (*watch).stored
+		database.needs, database.recovered = withDatabase, (*watch).stored
 		all = append(all, leaderNATS, leaderRedis, standbyRedis, bothNATS, bothRedis, worker, health, healthRedis, database)
 	}
 	return append(all, fullKind(), backendsKind())

@@ -33,8 +33,8 @@ func fullKind() kind {
 
 // backendsKind has PostgreSQL end every connection, as its restart does.
 func backendsKind() kind {
-	return kind{name: "disconnected: PostgreSQL", needs: withDatabase, outlived: true, begin: func(ctx context.Context, s *Soak) (func(context.Context) error, error) {
-		conn, err := pgx.Connect(ctx, s.cfg.DatabaseURL)
+	return kind{name: "disconnected: PostgreSQL", needs: withDatabase, recovered: (*watch).stored, begin: func(ctx context.Context, s *Soak) (func(context.Context) error, error) {
+		conn, err := pgx.Connect(ctx, s.system.DatabaseURL)
 		if err != nil {
 			return nil, fmt.Errorf("connect to the database: %w", err)
 		}

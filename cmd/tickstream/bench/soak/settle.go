@@ -54,7 +54,7 @@ func (s *Soak) settle(ctx context.Context, report *Report) error {
 	s.checkTicks(ctx, report)
 	s.log.Info("computing every bar and signal again")
 	published := s.checkResults(ctx, partitions, report)
-	if s.cfg.DatabaseURL != "" && published != nil {
+	if s.system.DatabaseURL != "" && published != nil {
 		s.checkRows(ctx, published, report)
 	}
 	if err := rig.StopAll(append(s.system.Pipelines, s.system.Health...), stopTimeout); err != nil {

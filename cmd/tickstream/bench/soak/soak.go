@@ -111,7 +111,7 @@ func (s *Soak) Run(ctx context.Context) (_ *Report, err error) {
 func (s *Soak) open() error {
 	var err error
 	s.system, err = rig.New(rig.Config{
-		Binary: s.cfg.Binary, Dir: s.cfg.Dir, RedisURL: s.cfg.RedisURL, DatabaseURL: s.cfg.DatabaseURL,
+		Binary: s.cfg.Binary, Dir: s.cfg.Dir, RedisURL: s.cfg.RedisURL, DatabaseURL: s.cfg.DatabaseURL, OwnDatabase: s.cfg.OwnDatabase,
 		Namespace: "soak", Pipelines: pipelines,
 		Died: func(name string, err error) { s.problem("%s ended by itself: %v", name, err) },
 	})

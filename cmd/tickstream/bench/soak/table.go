@@ -65,7 +65,8 @@ const legend = `ticks: those that Redis delivered to at least one subscriber. lo
 TICKS; in a gap: of these, not in TICKS and published while Redis itself was broken,
 within a gap that the bridge told health of. wrong: bars, signals and alerts that a
 plain recomputation of TICKS gives otherwise. recovery: until ticks published after
-the fault are stored and worked through, from the beginning of a fault that the
+the fault are stored and worked through (of health: until an event is on both buses;
+of PostgreSQL: until its rows are there), from the beginning of a fault that the
 system outlives, else from its end. Processes at the start, a quarter and the end;
 flat: the end is at most 1.3 times the quarter and a little.
 `

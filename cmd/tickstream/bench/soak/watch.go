@@ -30,6 +30,13 @@ type watch struct {
 	ledger  *ledger
 	rate    float64
 	onRedis atomic.Int64 // Unix ns of the last health event there
+	rows    rowsDue
+}
+
+// rowsDue is up to where BARS and SIGNALS are to be in the database.
+type rowsDue struct {
+	since time.Time
+	ends  map[string]uint64 // by stream, as first seen after that
 }
 
 // listen notes health events on Redis until ctx ends.
@@ -125,17 +132,25 @@ func (w *watch) healthy(ctx context.Context, since time.Time) error {
 	return nil
 }
 
-// stored tells what waits for the database.
-func (w *watch) stored(ctx context.Context, _ time.Time) error {
+// stored tells what of that which was published up to a time, or shortly after,
+// is not in the database.
+func (w *watch) stored(ctx context.Context, since time.Time) error {
+	if !w.rows.since.Equal(since) {
+		w.rows = rowsDue{since: since, ends: map[string]uint64{}}
+	}
 	for _, name := range []string{stream.Bars, stream.Signals} {
 		s, err := w.js.Stream(ctx, name)
 		if err != nil {
 			return fmt.Errorf("look at %s: %w", name, err)
 		}
+		if w.rows.ends[name] == 0 {
+			w.rows.ends[name] = s.CachedInfo().State.LastSeq
+		}
 		consumers := s.ListConsumers(ctx)
 		for info := range consumers.Info() {
-			if strings.HasPrefix(info.Name, "store") && info.NumPending > 20_000 {
-				return fmt.Errorf("%d rows of %s wait for the database", info.NumPending, info.Name)
+			waiting := info.NumPending > 0 || info.NumAckPending > 0
+			if strings.HasPrefix(info.Name, "store") && waiting && info.AckFloor.Stream < w.rows.ends[name] {
+				return fmt.Errorf("consumer %s is at %d of %d", info.Name, info.AckFloor.Stream, w.rows.ends[name])
 			}
 		}
 		if err := consumers.Err(); err != nil {
