@@ -48,9 +48,8 @@ type beat struct {
 	count int32
 	// own is up to which of them this bridge heard, where count is not known.
 	own int32
-	// covered says that another bridge heard all from a beat before on, one that
-	// this bridge heard as well.
-	covered bool
+	// others says that another bridge was subscribed before it, and heard it.
+	others bool
 }
 
 const (
@@ -103,19 +102,16 @@ func (a *alignment) left(at position) {
 }
 
 // linked notes where another bridge heard a beat: so many messages behind the
-// one that it knows before it, in a subscription that began with the beat first.
-// To the messages that this bridge counts back from the beat, for it was not
+// one that it knows before it. To the messages that this bridge counts back from the beat, for it was not
 // subscribed before, the other gives names of the one before.
-func (a *alignment) linked(beat, before string, behind int32, first string) {
+func (a *alignment) linked(beat, before string, behind int32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ordinal, known := a.names[beat]
 	if !known {
 		return
 	}
-	if o, known := a.names[first]; known && o >= a.live && o < ordinal {
-		a.beats[ordinal-a.first].covered = true
-	}
+	a.beats[ordinal-a.first].others = true
 	if o, known := a.names[before]; known && (o+1 != ordinal || a.beats[o-a.first].count >= 0) {
 		return // this bridge counts from there itself
 	}
@@ -125,12 +121,12 @@ func (a *alignment) linked(beat, before string, behind int32, first string) {
 	a.links[before] = link{ordinal, behind}
 }
 
-// isCovered tells whether another bridge is known to have heard what this one
-// missed before it subscribed with the beat of a position.
-func (a *alignment) isCovered(p position) bool {
+// joined tells whether another bridge was subscribed already when this one
+// subscribed with the beat of a position.
+func (a *alignment) joined(p position) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return p.beat >= a.first && p.beat-a.first < uint32(len(a.beats)) && a.beats[p.beat-a.first].covered
+	return p.beat >= a.first && p.beat-a.first < uint32(len(a.beats)) && a.beats[p.beat-a.first].others
 }
 
 // restored notes the beat of a message of an earlier life, which this one spooled.

@@ -103,9 +103,12 @@ func TestNamesOfOthersAreFoundByLinks(t *testing.T) {
 		all.beat(first)
 		late.beat(first)
 		link := <-all.links
+		if newcomer.joined(position{beat: newcomer.names[first]}) || other.joined(position{beat: other.names[first]}) {
+			t.Error("joined, and nobody has said so")
+		}
 		late.beat(link)
-		if covered := newcomer.isCovered(position{beat: newcomer.names[first]}); covered != known {
-			t.Errorf("covered = %v", covered) // only who was subscribed before missed anything
+		if !newcomer.joined(position{beat: newcomer.names[first]}) {
+			t.Error("not joined")
 		}
 		mine, _, err := late.into.takeNow(nil, 10)
 		if err != nil || len(mine) != 3 {

@@ -60,8 +60,7 @@ type course struct {
 	at    position  // of the last message
 	early []message // what came before the first beat
 	beats int
-	first string // beat of this subscription
-	last  string
+	last  string // beat
 	// links are what to tell the other bridges: where this one heard a beat. One
 	// of them may have begun to listen with it.
 	links chan string
@@ -71,16 +70,15 @@ func newCourse(names *alignment, into *backlog) *course {
 	return &course{names: names, into: into, began: time.Now(), links: make(chan string, 8)}
 }
 
-// linkMark stands in a link behind the beat, behind the place where a bridge
-// heard it, and before the beat since which that one is subscribed.
+// linkMark stands between a beat and the place where another bridge heard it.
 const linkMark = "="
 
 // beat takes a beat in its place, or where another bridge heard one. What is
 // neither is left alone.
 func (c *course) beat(name string) {
-	if parts := strings.Split(name, linkMark); len(parts) == 3 {
-		if before, behind, ok := splitID(parts[1]); ok {
-			c.names.linked(parts[0], before, behind, parts[2])
+	if beat, id, ok := strings.Cut(name, linkMark); ok {
+		if before, behind, ok := splitID(id); ok {
+			c.names.linked(beat, before, behind)
 		}
 		return
 	}
@@ -91,11 +89,9 @@ func (c *course) beat(name string) {
 	if c.beats > 0 {
 		count = c.at.n
 		select {
-		case c.links <- name + linkMark + c.last + "." + strconv.FormatInt(int64(count), 36) + linkMark + c.first:
+		case c.links <- name + linkMark + c.last + "." + strconv.FormatInt(int64(count), 36):
 		default: // more beats than can be told of: they come from somebody else
 		}
-	} else {
-		c.first = name
 	}
 	c.last = name
 	c.beats++

@@ -77,7 +77,8 @@ func (p *publisher) lead(ctx context.Context) error {
 }
 
 // handleGap has a gap published, at its place behind all that was heard before
-// it. Where another bridge heard what this one missed, that one is to lead.
+// it. Where another bridge heard what this one missed, or more of it, that one is
+// to lead: it has a gap of its own to tell of, or none.
 func (p *publisher) handleGap(ctx context.Context, b *batch, at int) error {
 	gap := b.all[at].gap
 	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx, b.all[at].at) {

@@ -31,8 +31,8 @@ type publisher struct {
 	// admit waits until what was read in a term may be stored, or returns
 	// errYielded.
 	admit func(ctx context.Context, term int64) error
-	// covered tells whether another bridge heard what this one missed before a
-	// position, and can lead.
+	// covered tells whether another bridge heard more of what this one missed
+	// before a position, and can lead.
 	covered func(context.Context, position) bool
 	// report hands a gap over to be published.
 	report   func(missed)
