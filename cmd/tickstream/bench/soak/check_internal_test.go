@@ -62,7 +62,7 @@ func TestWrongTicksAreCounted(t *testing.T) {
 func TestOnlyAPublishedGapExcuses(t *testing.T) {
 	s := &Soak{log: slog.New(slog.DiscardHandler), ledger: newLedger(), details: map[string]int{}}
 	s.ledger.ticks = []sent{{number: 1, at: 100}, {number: 2, at: 200}, {number: 3, at: 301}}
-	s.excused = []window{{150, 300}}
+	s.excused = []window{{from: 150, to: 300}}
 	report := &Report{}
 	report.rows(nil)
 	s.checkSymbol("A", s.ledger.ticks, nil, report)

@@ -75,7 +75,7 @@ func (s *Soak) phaseOf(at time.Time) uint16 {
 func (s *Soak) checkRefused(published *oracle.Published, report *Report) {
 	want := map[uint32]*copies{}
 	for _, t := range s.ledger.refused {
-		if s.inGap(t, s.excused) {
+		if _, ok := s.inGap(t); ok {
 			t.hearing = unknown
 		}
 		c := want[t.sum]

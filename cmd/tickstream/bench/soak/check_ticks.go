@@ -107,8 +107,8 @@ func (s *Soak) checkSymbol(symbol string, published []sent, stored []identity, r
 		}
 		missing = missing[min(have, len(missing)):]
 		for _, t := range missing {
-			if s.inGap(t, s.excused) {
-				report.row(t.phase).InGap++
+			if gap, ok := s.inGap(t); ok {
+				report.row(gap.phase).InGap++
 				continue
 			}
 			report.row(t.phase).Lost++
@@ -131,8 +131,11 @@ func (s *Soak) detail(format string, args ...any) {
 	}
 }
 
-// window is a time, in ms since the ledger began.
-type window struct{ from, to uint32 }
+// window is a time, in ms since the ledger began, and the fault of it.
+type window struct {
+	from, to uint32
+	phase    uint16
+}
 
 func (w window) holds(at uint32) bool { return at >= w.from && at <= w.to }
 
@@ -144,9 +147,9 @@ const gapSlack = time.Second
 // broken then. What somebody hears after the mend is to be stored.
 func (s *Soak) gaps(ctx context.Context) ([]window, error) {
 	var allowed, gaps []window
-	for _, f := range s.injected {
+	for i, f := range s.injected {
 		if f.kind.gaps {
-			allowed = append(allowed, window{s.ledger.since(f.from.Add(-gapSlack)), s.ledger.since(f.mended)})
+			allowed = append(allowed, window{s.ledger.since(f.from.Add(-gapSlack)), s.ledger.since(f.mended), uint16(i + 1)}) //nolint:gosec // there are few
 		}
 	}
 	err := oracle.Each(ctx, s.js, stream.Health, []string{stream.HealthGap}, func(msg jetstream.Msg, _ uint64) error {
@@ -154,9 +157,9 @@ func (s *Soak) gaps(ctx context.Context) ([]window, error) {
 		if err := json.Unmarshal(msg.Data(), &g); err != nil {
 			return fmt.Errorf("read a gap: %w", err)
 		}
-		gap := window{s.ledger.since(g.From.Time), s.ledger.since(g.To.Add(time.Millisecond))}
+		from, to := s.ledger.since(g.From.Time), s.ledger.since(g.To.Add(time.Millisecond))
 		for _, a := range allowed {
-			if both := (window{max(a.from, gap.from), min(a.to, gap.to)}); both.from <= both.to {
+			if both := (window{max(a.from, from), min(a.to, to), a.phase}); both.from <= both.to {
 				gaps = append(gaps, both)
 			}
 		}
@@ -168,6 +171,10 @@ func (s *Soak) gaps(ctx context.Context) ([]window, error) {
 	return gaps, nil
 }
 
-func (s *Soak) inGap(t sent, gaps []window) bool {
-	return slices.ContainsFunc(gaps, func(w window) bool { return w.holds(t.at) })
+func (s *Soak) inGap(t sent) (window, bool) {
+	i := slices.IndexFunc(s.excused, func(w window) bool { return w.holds(t.at) })
+	if i < 0 {
+		return window{}, false
+	}
+	return s.excused[i], true
 }
