@@ -33,8 +33,16 @@ type alignment struct {
 	live  uint32 // ordinal of the first beat that was not restored from a spool
 	beats []beat
 	names map[string]uint32
+	// links tell where others heard the beats with which subscriptions began.
+	links map[string]link
 
 	last atomic.Uint64 // the position that was heard last
+}
+
+// link is where another bridge heard a beat.
+type link struct {
+	ordinal uint32 // of the beat
+	behind  int32  // so many messages behind the beat before it
 }
 
 type beat struct {
@@ -42,17 +50,25 @@ type beat struct {
 	// count is how many messages were heard behind it before the next; -1 where
 	// that is not known, as the subscription ended in between.
 	count int32
+	// own is up to which of them this bridge heard, where count is not known.
+	own int32
+	// others says that another bridge was subscribed before it, and heard it.
+	others bool
 }
 
 const (
 	// maxBeats is how many beats are known at most: ten days of them.
 	maxBeats = 100_000
+	// maxLinks is how many links are known at most: one a subscription.
+	maxLinks = 1000
 	// beatNameLength makes a name that no other process draws.
 	beatNameLength = 10
 )
 
 // newAlignment knows no beat; the zero position is none of its.
-func newAlignment() *alignment { return &alignment{first: 1, names: make(map[string]uint32)} }
+func newAlignment() *alignment {
+	return &alignment{first: 1, names: make(map[string]uint32), links: make(map[string]link)}
+}
 
 func newBeatName() string { return rand.Text()[:beatNameLength] }
 
@@ -80,18 +96,56 @@ func (a *alignment) heard(name string, behind int32) (ordinal uint32) {
 	return ordinal
 }
 
+// left notes the last message of a subscription.
+func (a *alignment) left(at position) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if last := len(a.beats) - 1; last >= 0 && a.first+uint32(last) == at.beat {
+		a.beats[last].own = at.n
+	}
+}
+
+// linked notes where another bridge heard a beat: so many messages behind the
+// one that it knows before it. To the messages that this bridge counts back from the beat, for it was not
+// subscribed before, the other gives names of the one before.
+func (a *alignment) linked(beat, before string, behind int32) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ordinal, known := a.names[beat]
+	if !known {
+		return
+	}
+	a.beats[ordinal-a.first].others = true
+	if o, known := a.names[before]; known && (o+1 != ordinal || a.beats[o-a.first].count >= 0) {
+		return // this bridge counts from there itself
+	}
+	if len(a.links) >= maxLinks {
+		clear(a.links) // those that are needed are young
+	}
+	a.links[before] = link{ordinal, behind}
+}
+
+// joined tells whether another bridge was subscribed already when this one
+// subscribed with the beat of a position.
+func (a *alignment) joined(p position) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return p.beat >= a.first && p.beat-a.first < uint32(len(a.beats)) && a.beats[p.beat-a.first].others
+}
+
 // restored notes the beat of a message of an earlier life, which this one spooled.
 func (a *alignment) restored(id string) {
-	name, _, ok := splitID(id)
+	name, n, ok := splitID(id)
 	if !ok {
 		return
 	}
 	a.mu.Lock()
-	_, known := a.names[name]
+	ordinal, known := a.names[name]
 	a.mu.Unlock()
 	if !known {
-		a.heard(name, -1)
+		ordinal = a.heard(name, -1)
 	}
+	a.left(position{beat: ordinal, n: n})
 }
 
 // begin tells that all that was to be restored is.
@@ -142,6 +196,9 @@ func (a *alignment) locate(id string) position {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ordinal, known := a.names[name]
+	if l, ok := a.links[name]; ok && l.ordinal >= a.first && n > 0 && n <= l.behind && (!known || n > a.beats[ordinal-a.first].own) {
+		ordinal, n, known = l.ordinal, n-l.behind-1, true
+	}
 	if !known {
 		return position{}
 	}
@@ -152,6 +209,18 @@ func (a *alignment) locate(id string) position {
 		}
 	}
 	return position{beat: ordinal, n: n}
+}
+
+// own is the id of a tick, whoever gave it, as this bridge gives it; the id
+// itself where it names none that this one knows.
+func (a *alignment) own(id string) string {
+	if isMarkID(id) {
+		return id
+	}
+	if own := a.id(a.locate(id)); own != "" {
+		return own
+	}
+	return id
 }
 
 // markID is the id of a partition's clock mark at the position that at names;

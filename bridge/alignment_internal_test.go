@@ -72,6 +72,69 @@ func TestBridgesNameMessagesAlike(t *testing.T) {
 	}
 }
 
+// What a bridge hears before its first beat it finds again under the names that
+// another gave, which counts from a beat before: one that the bridge never heard,
+// or one of its subscription before, of which it missed the end.
+func TestNamesOfOthersAreFoundByLinks(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		other, newcomer := newAlignment(), newAlignment()
+		all, late := newCourse(other, memoryBacklog(1<<30)), newCourse(newcomer, memoryBacklog(1<<30))
+		before, first := newBeatName(), newBeatName()
+		all.beat(before)
+		heardBoth := 0
+		if known {
+			earlier := newCourse(newcomer, memoryBacklog(1<<30))
+			earlier.beat(before)
+			for range 2 {
+				all.add(message{payload: "same"})
+				earlier.add(message{payload: "same"})
+				heardBoth++
+			}
+			earlier.end()
+		}
+		all.add(message{payload: "missed"})
+		for range 3 {
+			all.add(message{payload: "same"})
+			late.add(message{payload: "same"})
+		}
+		all.beat(first)
+		late.beat(first)
+		link := <-all.links
+		if newcomer.joined(position{beat: newcomer.names[first]}) || other.joined(position{beat: other.names[first]}) {
+			t.Error("joined, and nobody has said so")
+		}
+		late.beat(link)
+		if !newcomer.joined(position{beat: newcomer.names[first]}) {
+			t.Error("not joined")
+		}
+		mine, _ := late.into.takeNow(nil, 10)
+		if len(mine) != 3 {
+			t.Fatalf("%d messages", len(mine))
+		}
+		theirs, _ := all.into.takeNow(nil, 10)
+		for i, m := range theirs {
+			at := newcomer.locate(other.id(m.at))
+			switch {
+			case i < heardBoth:
+				if want := (position{beat: newcomer.names[before], n: int32(i + 1)}); at != want {
+					t.Errorf("message %d of before is placed at %v, want %v", i, at, want)
+				}
+			case i == heardBoth:
+				if at == mine[0].at {
+					t.Errorf("what was missed is placed at %v", at)
+				}
+			default:
+				if want := mine[i-heardBoth-1].at; at != want {
+					t.Errorf("message %d is placed at %v, want %v", i, at, want)
+				}
+				if own := newcomer.own(other.id(m.at)); own != newcomer.id(mine[i-heardBoth-1].at) {
+					t.Errorf("message %d is %q here", i, own)
+				}
+			}
+		}
+	}
+}
+
 func TestIDsOfOthersAreNotPlaced(t *testing.T) {
 	names := newAlignment()
 	known := newBeatName()

@@ -34,7 +34,9 @@ type appender struct {
 	admit func(ctx context.Context, term int64) error
 	// restore makes the stream where it is gone.
 	restore func(context.Context) error
-	log     *slog.Logger
+	// rename, where set, makes of a message id that another bridge gave our own.
+	rename func(id string) string
+	log    *slog.Logger
 
 	last      place                     // of what was acknowledged last; all of a batch is behind it
 	retries   atomic.Int64              // batches that had to be tried again
@@ -121,6 +123,7 @@ func (a *appender) attempt(ctx context.Context, term int64, d *delivery) error {
 	if d.unsure {
 		if d.search == nil {
 			d.search = newSearch(a.js, a.stream, a.timeout, d.since, a.last, messageIDs(d.msgs))
+			d.search.rename = a.rename
 		}
 		if err := d.search.run(ctx); err != nil {
 			return err

@@ -2,6 +2,8 @@ package bridge
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,25 +21,35 @@ const (
 // beatChannel is where the bridges of a channel send beats.
 func beatChannel(channel string) string { return "tickstream:beat:" + channel }
 
-// sendBeats sends one at once and then at each interval, until closed is closed
-// or ctx ends.
-func (p *pubsub) sendBeats(ctx context.Context, closed <-chan struct{}) {
-	wait := newBackoff()
-	for {
-		next := beatInterval
+// sendBeats sends one at once and then at each interval, and between them what
+// the course has to say to the other bridges, until closed is closed or ctx ends.
+func (p *pubsub) sendBeats(ctx context.Context, c *course, closed <-chan struct{}) {
+	send := func(text string) error {
 		sending, cancel := context.WithTimeout(ctx, beatTimeout)
-		err := p.client.Publish(sending, beatChannel(p.cfg.Channel), newBeatName()).Err()
-		cancel()
-		if err != nil {
-			next = wait.NextBackOff()
-			p.log.Debug("beat not sent", "err", err)
-		}
+		defer cancel()
+		return p.client.Publish(sending, beatChannel(p.cfg.Channel), text).Err() //nolint:wrapcheck // logged below
+	}
+	wait := newBackoff()
+	due := time.NewTimer(0)
+	defer due.Stop()
+	for {
+		var err error
 		select {
 		case <-ctx.Done():
 			return
 		case <-closed:
 			return
-		case <-time.After(next):
+		case text := <-c.links:
+			err = send(text)
+		case <-due.C:
+			next := beatInterval
+			if err = send(newBeatName()); err != nil {
+				next = wait.NextBackOff()
+			}
+			due.Reset(next)
+		}
+		if err != nil {
+			p.log.Debug("beat not sent", "err", err)
 		}
 	}
 }
@@ -50,21 +62,40 @@ type course struct {
 	at    position  // of the last message
 	early []message // what came before the first beat
 	beats int
+	last  string // beat
+	// links are what to tell the other bridges: where this one heard a beat. One
+	// of them may have begun to listen with it.
+	links chan string
 }
 
 func newCourse(names *alignment, into *backlog) *course {
-	return &course{names: names, into: into, began: time.Now()}
+	return &course{names: names, into: into, began: time.Now(), links: make(chan string, 8)}
 }
 
-// beat takes a beat in its place. What is none is left alone.
+// linkMark stands between a beat and the place where another bridge heard it.
+const linkMark = "="
+
+// beat takes a beat in its place, or where another bridge heard one. What is
+// neither is left alone.
 func (c *course) beat(name string) {
+	if beat, id, ok := strings.Cut(name, linkMark); ok {
+		if before, behind, ok := splitID(id); ok {
+			c.names.linked(beat, before, behind)
+		}
+		return
+	}
 	if !isBeatName(name) {
 		return
 	}
 	count := int32(-1)
 	if c.beats > 0 {
 		count = c.at.n
+		select {
+		case c.links <- name + linkMark + c.last + "." + strconv.FormatInt(int64(count), 36):
+		default: // more beats than can be told of: they come from somebody else
+		}
 	}
+	c.last = name
 	c.beats++
 	c.at = position{beat: c.names.heard(name, count)}
 	c.names.reached(c.at)
@@ -117,4 +148,5 @@ func (c *course) end() {
 	if len(c.early) > 0 {
 		c.beat(newBeatName())
 	}
+	c.names.left(c.at)
 }

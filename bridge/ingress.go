@@ -73,7 +73,9 @@ func NewIngress(cfg Config, client redis.UniversalClient, js jetstream.JetStream
 	}
 	prefix := cfg.Instance + "."
 	appenderOf := func(name string) *appender {
-		return newAppender(js, name, cfg, i.turn.awaitLease, i.prepareStreams, log)
+		a := newAppender(js, name, cfg, i.turn.awaitLease, i.prepareStreams, log)
+		a.rename = i.names.own
+		return a
 	}
 	i.rejecter = newRejecter(appenderOf(stream.Rejects), cfg.Channel, prefix, i.names, i.source.settle, log)
 	i.publisher = &publisher{

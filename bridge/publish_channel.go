@@ -75,11 +75,12 @@ func (p *publisher) lead(ctx context.Context) error {
 }
 
 // handleGap has a gap published, at its place behind all that was heard before
-// it. Where another bridge heard what this one missed, that one is to lead.
-func (p *publisher) handleGap(ctx context.Context, b *batch, at int, unsure time.Time) error {
+// it. Where another bridge heard what this one missed, or more of it, that one is
+// to lead: it has a gap of its own to tell of, or none.
+func (p *publisher) handleGap(ctx context.Context, b *batch, at int) error {
 	gap := b.all[at].gap
-	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx) {
-		if err := p.store(ctx, b, unsure); err != nil {
+	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx, b.all[at].at) {
+		if err := p.store(ctx, b, b.all[0].receivedAt); err != nil {
 			return err
 		}
 		p.yieldedAt = gap.From

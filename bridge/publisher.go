@@ -31,8 +31,9 @@ type publisher struct {
 	// admit waits until what was read in a term may be stored, or returns
 	// errYielded.
 	admit func(ctx context.Context, term int64) error
-	// covered tells whether another bridge hears the source as well.
-	covered func(context.Context) bool
+	// covered tells whether another bridge heard more of what this one missed
+	// before a position, and can lead.
+	covered func(context.Context, position) bool
 	// report hands a gap over to be published.
 	report   func(missed)
 	lastMark func(context.Context) (time.Time, error)
@@ -136,7 +137,7 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 	for i := range b.all {
 		m := &b.all[i]
 		if m.gap != nil {
-			if err := p.handleGap(ctx, b, i, unsure); err != nil {
+			if err := p.handleGap(ctx, b, i); err != nil {
 				return err
 			}
 			continue

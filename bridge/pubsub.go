@@ -92,7 +92,7 @@ func (p *pubsub) listen(ctx context.Context, into *backlog, lost error, connecte
 
 	// Both end when closed is closed or ctx ends; the first then ends the read.
 	helpers.Go(func() { p.keepAlive(ctx, sub, closed) })
-	helpers.Go(func() { p.sendBeats(ctx, closed) })
+	helpers.Go(func() { p.sendBeats(ctx, course, closed) })
 	defer course.end()
 	reading := context.WithoutCancel(ctx) // up to the answer to unsubscribe
 	for {

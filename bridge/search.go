@@ -34,6 +34,8 @@ type search struct {
 	// whenever the way is begun, as again where the stream was made anew.
 	visit func(id string)
 	begun func()
+	// rename, where set, makes of an id that of the same message as it is looked for.
+	rename func(id string) string
 
 	created time.Time // of the stream that next is a place in
 	next    uint64
@@ -160,6 +162,9 @@ func (s *search) note(seq uint64, id string) {
 	s.next = seq + 1
 	if s.visit != nil {
 		s.visit(id)
+	}
+	if s.rename != nil && id != "" {
+		id = s.rename(id)
 	}
 	if _, wanted := s.found[id]; wanted {
 		s.found[id] = true

@@ -43,6 +43,7 @@ func commands() []*cli.Command {
 		sessionCommand(),
 		watchCommand(),
 		doctorCommand(),
+		benchCommand(),
 		simCommand(),
 		replayCommand(),
 		versionCommand(),
