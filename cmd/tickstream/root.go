@@ -44,6 +44,7 @@ func commands() []*cli.Command {
 		doctorCommand(),
 		simCommand(),
 		replayCommand(),
+		certificatesCommand(),
 		versionCommand(),
 	}
 }
