@@ -34,7 +34,6 @@ type nodeSetting struct {
 	Port, ClusterPort   int
 	Store, Log          string
 	AdvertiseForCluster string
-	SyncInterval        string
 }
 
 // beNode runs a node until it is killed.
@@ -112,8 +111,7 @@ type cluster struct {
 
 const clusterSecret = "20251007" // looks like a number, as a password may
 
-// newCluster makes three nodes, each at a host of its own or all at one, that
-// reach the node to at route(from, to); nothing is started.
+// newCluster makes three nodes, at a host each or all at one; nothing is started.
 func newCluster(t *testing.T, hosts [3]string, syncInterval string) *cluster {
 	t.Helper()
 	dir := t.TempDir()
@@ -127,7 +125,7 @@ func newCluster(t *testing.T, hosts [3]string, syncInterval string) *cluster {
 	c := &cluster{t: t}
 	for i, host := range hosts {
 		n := &node{t: t, name: named[i].Name, setting: nodeSetting{
-			Host: host, Port: freePort(t), ClusterPort: freePort(t), SyncInterval: syncInterval,
+			Host: host, Port: freePort(t), ClusterPort: freePort(t),
 			Store: filepath.Join(dir, named[i].Name), Log: filepath.Join(dir, named[i].Name+".log"),
 		}}
 		t.Cleanup(n.kill)
@@ -149,7 +147,7 @@ func newCluster(t *testing.T, hosts [3]string, syncInterval string) *cluster {
 	return c
 }
 
-// connectNodes lets each node reach the others where route says, and starts all.
+// start lets each node reach the others where route says, and starts all.
 func (c *cluster) start(route func(from, to *node) string) {
 	for _, from := range c.nodes {
 		var routes []string
