@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
 )
@@ -25,6 +26,12 @@ func benchmarkAppend(b *testing.B, durability Durability) {
 	if _, err := stream.Ensure(b.Context(), js, stream.Config{}, log); err != nil {
 		b.Fatal(err)
 	}
+	appendMany(b, js, durability)
+}
+
+func appendMany(b *testing.B, js jetstream.JetStream, durability Durability) {
+	b.Helper()
+	log := slog.New(slog.DiscardHandler)
 	a := newAppender(js, stream.Ticks, Config{Durability: durability, PublishTimeout: 10 * time.Second}, always, nil, log)
 	payload := make([]byte, 110)
 	batch := make([]*nats.Msg, 0, 1000)

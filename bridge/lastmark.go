@@ -17,11 +17,7 @@ import (
 func (i *Ingress) lastMark(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, i.cfg.PublishTimeout)
 	defer cancel()
-	ticks, err := i.js.Stream(ctx, stream.Ticks)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("look up stream %s: %w", stream.Ticks, err)
-	}
-	msg, err := ticks.GetLastMsgForSubject(ctx, stream.ClockSubject(0))
+	msg, err := stream.AtLeader(ctx, i.js, stream.Ticks, stream.Place{Last: stream.ClockSubject(0)})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return time.Time{}, nil
 	}

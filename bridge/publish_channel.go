@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
@@ -162,10 +163,11 @@ func (p *publisher) lastStored(ctx context.Context) (position, place, error) {
 		return position{}, place{}, err
 	}
 	for seq := info.State.LastSeq; seq >= max(info.State.FirstSeq, 1) && info.State.LastSeq-seq < lookBack; seq-- {
-		_, id, err := atLeader(ctx, p.appender.js, stream.Ticks, leaderRequest{Seq: seq})
+		msg, err := stream.AtLeader(ctx, p.appender.js, stream.Ticks, stream.Place{Seq: seq, Next: stream.Anything})
 		if err != nil {
 			return position{}, place{}, err
 		}
+		id := msg.Header.Get(nats.MsgIdHdr)
 		if at := p.names.locate(id); at != (position{}) {
 			return at, place{created: info.Created, seq: seq, id: id}, nil
 		}

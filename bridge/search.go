@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
+	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
 const (
@@ -95,11 +96,14 @@ func (s *search) begin(ctx context.Context, info *jetstream.StreamInfo) (uint64,
 	if info.State.Msgs == 0 || info.State.LastTime.Before(s.since) {
 		return info.State.LastSeq + 1, nil
 	}
-	seq, _, err := atLeader(ctx, s.js, s.stream, leaderRequest{StartTime: &s.since})
+	msg, err := stream.AtLeader(ctx, s.js, s.stream, stream.Place{Since: &s.since, Next: stream.Anything})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return info.State.LastSeq + 1, nil
 	}
-	return max(first, seq), err
+	if err != nil {
+		return 0, err //nolint:wrapcheck // it says what was done
+	}
+	return max(first, msg.Sequence), nil
 }
 
 // behindPlace is the first sequence behind the place that is known; 0 if the
@@ -111,8 +115,8 @@ func (s *search) behindPlace(ctx context.Context, info *jetstream.StreamInfo) (u
 	if s.behind.id == "" || s.behind.seq < info.State.FirstSeq {
 		return max(s.behind.seq+1, info.State.FirstSeq), nil
 	}
-	seq, id, err := atLeader(ctx, s.js, s.stream, leaderRequest{Seq: s.behind.seq})
-	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && (seq != s.behind.seq || id != s.behind.id) {
+	msg, err := stream.AtLeader(ctx, s.js, s.stream, stream.Place{Seq: s.behind.seq, Next: stream.Anything})
+	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && (msg.Sequence != s.behind.seq || msg.Header.Get(nats.MsgIdHdr) != s.behind.id) {
 		return 0, nil
 	}
 	return s.behind.seq + 1, err
@@ -146,7 +150,7 @@ func (s *search) readOn(ctx context.Context, end uint64) error {
 
 // readAtLeader reads one message, or steps over a hole at the end.
 func (s *search) readAtLeader(ctx context.Context, end uint64) error {
-	seq, id, err := atLeader(ctx, s.js, s.stream, leaderRequest{Seq: s.next})
+	msg, err := stream.AtLeader(ctx, s.js, s.stream, stream.Place{Seq: s.next, Next: stream.Anything})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		s.next = end + 1
 		return nil
@@ -154,7 +158,7 @@ func (s *search) readAtLeader(ctx context.Context, end uint64) error {
 	if err != nil {
 		return err
 	}
-	s.note(seq, id)
+	s.note(msg.Sequence, msg.Header.Get(nats.MsgIdHdr))
 	return nil
 }
 

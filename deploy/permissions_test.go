@@ -255,6 +255,9 @@ func TestRolesDoTheirWork(t *testing.T) {
 				return errors.Join(c.direct(ctx, stream.Bars), c.direct(ctx, stream.Signals),
 					c.last(ctx, stream.Signals, stream.SignalSubject("alert", "RSI", "AAPL")))
 			},
+			"how far its results go": func(ctx context.Context, c *client) error {
+				return errors.Join(c.atLeader(ctx, stream.Bars), c.atLeader(ctx, stream.Signals), c.atLeader(ctx, stream.Rejects), c.atLeader(ctx, stream.Ticks))
+			},
 			"move a partition": moveConsumer,
 			"its last bar": func(ctx context.Context, c *client) error {
 				return c.last(ctx, stream.Bars, stream.BarSubject("1min", "AAPL"))

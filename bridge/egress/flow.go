@@ -18,6 +18,9 @@ const (
 	// linger is how long a flow waits for a message before it looks whether it
 	// has something of its own to send.
 	linger = 250 * time.Millisecond
+	// quiet is after how long without a message the server is asked whether it
+	// has one: a request for messages dies with the node that has it.
+	quiet = 2 * time.Second
 )
 
 // errBroken is returned where messages of the consumer were lost on their way:

@@ -13,6 +13,9 @@ import (
 // process that read from the one before, dead or stopped, takes nothing of it,
 // and nothing is waited for.
 type reader struct {
+	consumer   jetstream.Consumer
+	heard      time.Time // when the last message came, or the server was asked
+	kept       bool      // it had messages when it was asked
 	flow       *flow
 	messages   jetstream.MessagesContext
 	expect     uint64 // the consumer's sequence of the next message
@@ -69,7 +72,7 @@ func (f *flow) open(ctx context.Context) (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read consumer %s: %w", f.durable, err)
 	}
-	return &reader{flow: f, messages: messages, expect: 1, reconnects: reconnects}, nil
+	return &reader{flow: f, consumer: consumer, heard: time.Now(), messages: messages, expect: 1, reconnects: reconnects}, nil
 }
 
 // locate finds where this tenure begins: behind what was published, as Redis
@@ -102,6 +105,25 @@ func (f *flow) locate(ctx context.Context, s jetstream.Stream) error {
 
 func (r *reader) close() { r.messages.Stop() }
 
+// unanswered is [errBroken] where the server twice had messages for a reader that
+// heard of none.
+func (r *reader) unanswered(ctx context.Context) error {
+	if time.Since(r.heard) < quiet {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	info, err := r.consumer.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("look at consumer %s: %w", r.flow.durable, err)
+	}
+	if info.NumPending > 0 && r.kept {
+		return errBroken
+	}
+	r.heard, r.kept = time.Now(), info.NumPending > 0
+	return nil
+}
+
 // collect waits for one message, at most for a while, and takes those that are
 // there behind it. The error is [errBroken] where one may be missing.
 func (r *reader) collect(ctx context.Context) ([]received, error) {
@@ -119,6 +141,8 @@ func (r *reader) collect(ctx context.Context) ([]received, error) {
 		case err == nil:
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("read %s: %w", r.flow.durable, ctx.Err())
+		case errors.Is(err, context.DeadlineExceeded) && len(batch) == 0:
+			return nil, r.unanswered(ctx)
 		case errors.Is(err, context.DeadlineExceeded):
 			return batch, nil
 		default:
@@ -133,6 +157,7 @@ func (r *reader) collect(ctx context.Context) ([]received, error) {
 			return nil, errBroken
 		}
 		r.expect++
+		r.heard, r.kept = time.Now(), false
 		if meta.Sequence.Stream < r.flow.place.next {
 			continue // sent, and redelivered while Redis was away
 		}

@@ -28,11 +28,13 @@ type pipelines struct {
 	args []string
 	mu   sync.Mutex
 	all  []*exec.Cmd
+	said output // by all of them
 }
 
 func (p *pipelines) start() *exec.Cmd {
 	process := exec.CommandContext(p.t.Context(), os.Args[0], append([]string{"pipeline", "--nats", p.url, "--checkpoint-interval", "200ms"}, p.args...)...)
 	process.Env = append(os.Environ(), mainEnv+"=1")
+	process.Stderr = &p.said
 	if err := process.Start(); err != nil {
 		p.t.Errorf("start a pipeline: %v", err)
 	}
@@ -107,6 +109,16 @@ func TestKilledPipelinesLeaveNoTrace(t *testing.T) {
 // checkPublished waits until all of TICKS is worked through and compares.
 func checkPublished(t *testing.T, js jetstream.JetStream) *oracle.Published {
 	t.Helper()
+	got := comparePublished(t, js)
+	if len(got.Bars) < 100 || got.Corrected < 10 || len(got.Alerts) < 10 {
+		t.Error("the traffic tests too little")
+	}
+	return got
+}
+
+// comparePublished is checkPublished of any traffic.
+func comparePublished(t *testing.T, js jetstream.JetStream) *oracle.Published {
+	t.Helper()
 	testbed.Eventually(t, 90*time.Second, "all partitions are worked through", func(ctx context.Context) bool {
 		return oracle.WorkedThrough(ctx, js, crashPartitions)
 	})
@@ -145,9 +157,6 @@ func checkPublished(t *testing.T, js jetstream.JetStream) *oracle.Published {
 		t.Error(fault)
 	}
 	t.Logf("%d bars (%d corrections), %d signals (%d withdrawn), %d alerts, %d too late", len(got.Bars), got.Corrected, len(got.Signals), got.Withdrawn, len(got.Alerts), len(got.TooLate))
-	if len(got.Bars) < 100 || got.Corrected < 10 || len(got.Alerts) < 10 {
-		t.Error("the traffic tests too little")
-	}
 	return got
 }
 

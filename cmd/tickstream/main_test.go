@@ -27,6 +27,10 @@ func TestMain(m *testing.M) {
 		beNATS(setting) // until it is killed
 		return
 	}
+	if setting := os.Getenv(nodeEnv); setting != "" {
+		beNode(setting) // until it is killed
+		return
+	}
 	logging.Disable() // as main does
 	os.Exit(m.Run())
 }

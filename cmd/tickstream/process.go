@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -126,11 +127,22 @@ func (p *process) run(ctx context.Context, roles []role) error {
 		defer close(logged)
 		p.log.Info("stopping", "cause", context.Cause(ctx))
 	})
-	err := runRoles(ctx, roles)
+	err := p.runRoles(ctx, roles)
 	if !ended() {
 		<-logged
 	}
 	return err
+}
+
+// runRoles runs all, and looks for another NATS server while this one is of no
+// use, until all have returned.
+func (p *process) runRoles(ctx context.Context, roles []role) error {
+	looking, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var look sync.WaitGroup
+	look.Go(func() { elsewhere(looking, p.js, p.log) }) // ends with stop
+	defer look.Wait()
+	defer stop()
+	return runRoles(ctx, roles)
 }
 
 // runRoles runs all until ctx ends or one of them fails, and waits for all.

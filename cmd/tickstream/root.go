@@ -46,6 +46,7 @@ func commands() []*cli.Command {
 		benchCommand(),
 		simCommand(),
 		replayCommand(),
+		certificatesCommand(),
 		versionCommand(),
 	}
 }

@@ -148,7 +148,7 @@ func (c *Copier) lastCopied(ctx context.Context) (last uint64, at place, ours bo
 	if state.Msgs == 0 {
 		return state.LastSeq, place{}, false, nil
 	}
-	msg, err := to.GetMsg(ctx, state.LastSeq)
+	msg, err := stream.AtLeader(ctx, c.target, stream.Ticks, stream.Place{Seq: state.LastSeq})
 	if errors.Is(err, jetstream.ErrMsgNotFound) { // deleted by hand
 		return state.LastSeq, place{}, false, nil
 	}

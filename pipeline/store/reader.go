@@ -84,7 +84,7 @@ func (r *reader) next(ctx context.Context) (msg jetstream.Msg, sequence uint64, 
 // that died shows in no sequence here until more follows, so the server is
 // asked now and then.
 func (r *reader) wait(ctx context.Context) (msg jetstream.Msg, sequence uint64, again bool, err error) {
-	for {
+	for kept := false; ; {
 		idle, cancel := context.WithTimeout(ctx, pullExpiry)
 		msg, sequence, again, err = r.next(idle)
 		cancel()
@@ -100,6 +100,11 @@ func (r *reader) wait(ctx context.Context) (msg jetstream.Msg, sequence uint64, 
 		if info.NumAckPending > 0 {
 			return nil, 0, false, fmt.Errorf("%d are delivered and not here: %w", info.NumAckPending, errGap)
 		}
+		// A request for messages dies with the node that has it.
+		if info.NumPending > 0 && kept {
+			return nil, 0, false, fmt.Errorf("%d wait and none comes: %w", info.NumPending, errGap)
+		}
+		kept = info.NumPending > 0
 	}
 }
 

@@ -47,52 +47,71 @@ var buckets = []struct {
 	{CheckpointsBucket, "pipeline state by partition", 0},
 }
 
+// streamOf is the stream behind a bucket, as a client library would make it but
+// for who answers a reader: the leader alone, because a replica that is behind
+// shows a checkpoint that is half written, or a lease that is another's.
+func streamOf(name, description string, ttl time.Duration, replicas int) jetstream.StreamConfig {
+	duplicates := 2 * time.Minute
+	if ttl > 0 {
+		duplicates = min(duplicates, ttl)
+	}
+	return jetstream.StreamConfig{
+		Name:              "KV_" + name,
+		Description:       description,
+		Subjects:          []string{"$KV." + name + ".>"},
+		Storage:           jetstream.FileStorage,
+		Replicas:          replicas,
+		MaxAge:            ttl,
+		Duplicates:        duplicates,
+		MaxMsgsPerSubject: 1,
+		MaxMsgs:           -1,
+		MaxBytes:          -1,
+		MaxMsgSize:        -1,
+		MaxConsumers:      -1,
+		Discard:           jetstream.DiscardNew,
+		AllowRollup:       true,
+		DenyDelete:        true,
+	}
+}
+
 // ensureBuckets makes what is missing with fresh replicas, and gives what is
 // there the replicas that were asked for, if any were.
 func ensureBuckets(ctx context.Context, js jetstream.JetStream, asked, fresh int, log *slog.Logger) error {
 	for _, bucket := range buckets {
-		kv, err := js.KeyValue(ctx, bucket.name)
-		if errors.Is(err, jetstream.ErrBucketNotFound) {
-			_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-				Bucket:      bucket.name,
-				Description: bucket.description,
-				TTL:         bucket.ttl,
-				Storage:     jetstream.FileStorage,
-				Replicas:    fresh,
-				History:     1,
-			})
+		wanted := streamOf(bucket.name, bucket.description, bucket.ttl, fresh)
+		have, err := lookUp(ctx, js, wanted.Name)
+		if err != nil {
+			return err
+		}
+		if have == nil {
+			_, err := js.CreateStream(ctx, wanted)
 			if err == nil {
 				log.Info("created bucket", "bucket", bucket.name, "replicas", fresh)
 				continue
 			}
-			if !errors.Is(err, jetstream.ErrBucketExists) {
+			if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 				return fmt.Errorf("create bucket %s: %w%s", bucket.name, err, mend(err))
 			}
-			kv, err = js.KeyValue(ctx, bucket.name)
+			if have, err = lookUp(ctx, js, wanted.Name); err != nil || have == nil {
+				return fmt.Errorf("look up bucket %s: %w", bucket.name, errors.Join(err, jetstream.ErrBucketNotFound))
+			}
 		}
-		if err != nil {
-			return fmt.Errorf("look up bucket %s: %w", bucket.name, err)
-		}
-		status, err := kv.Status(ctx)
-		if err != nil {
-			return fmt.Errorf("read the status of bucket %s: %w", bucket.name, err)
-		}
-		have := status.Config()
-		want := have
-		want.TTL = bucket.ttl // what the code counts on, and no setting
+		// What the code counts on is no setting.
+		want := have.Config
+		want.MaxAge, want.Duplicates, want.AllowDirect = wanted.MaxAge, wanted.Duplicates, wanted.AllowDirect
 		if asked != 0 {
 			want.Replicas = asked
 		}
-		if have.TTL == want.TTL && have.Replicas == want.Replicas {
+		if have.Config.MaxAge == want.MaxAge && have.Config.AllowDirect == want.AllowDirect && have.Config.Replicas == want.Replicas {
 			continue
 		}
-		if want.Replicas < have.Replicas {
-			log.Warn("a bucket is to have fewer copies", "bucket", bucket.name, "had", have.Replicas, "replicas", want.Replicas)
+		if want.Replicas < have.Config.Replicas {
+			log.Warn("a bucket is to have fewer copies", "bucket", bucket.name, "had", have.Config.Replicas, "replicas", want.Replicas)
 		}
-		if _, err := js.UpdateKeyValue(ctx, want); err != nil {
+		if _, err := js.UpdateStream(ctx, want); err != nil {
 			return fmt.Errorf("update bucket %s: %w%s", bucket.name, err, mend(err))
 		}
-		log.Info("updated bucket", "bucket", bucket.name, "ttl", want.TTL, "replicas", want.Replicas)
+		log.Info("updated bucket", "bucket", bucket.name, "ttl", want.MaxAge, "replicas", want.Replicas)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -117,16 +118,18 @@ func (t *tenure) read(ctx context.Context, name string, from time.Time, filter s
 	if !from.IsZero() {
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &from
 	}
+	// The leader says where the end is: the consumer may be at a replica that is
+	// behind.
+	end, err := stream.AtLeader(ctx, t.js, name, stream.Place{Last: filter})
+	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && end.Time.Before(from) {
+		return oldest, nil
+	}
+	if err != nil {
+		return oldest, fmt.Errorf("read %s: %w", name, err)
+	}
 	consumer, err := s.OrderedConsumer(ctx, cfg)
 	if err != nil {
 		return oldest, fmt.Errorf("read %s: %w", name, err)
-	}
-	info, err := consumer.Info(ctx)
-	if err != nil {
-		return oldest, fmt.Errorf("read %s: %w", name, err)
-	}
-	if info.NumPending == 0 {
-		return oldest, nil
 	}
 	messages, err := consumer.Messages()
 	if err != nil {
@@ -143,7 +146,7 @@ func (t *tenure) read(ctx context.Context, name string, from time.Time, filter s
 			return oldest, fmt.Errorf("read %s: %w", name, err)
 		}
 		each(msg.Data())
-		if meta.NumPending == 0 {
+		if meta.Sequence.Stream >= end.Sequence {
 			return oldest, nil
 		}
 	}

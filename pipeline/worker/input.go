@@ -18,6 +18,9 @@ const (
 	// consumer anew and waits for nothing.
 	ackWait    = 10 * time.Minute
 	apiTimeout = 5 * time.Second
+	// heartbeat is how often the server says that it still looks for messages. A
+	// request dies with the node that has it, which two missing ones show.
+	heartbeat = 2 * time.Second
 )
 
 // errGap is returned when messages went elsewhere: to another worker that
@@ -58,7 +61,7 @@ func openInput(ctx context.Context, js jetstream.JetStream, partition int, last 
 	if err != nil {
 		return nil, fmt.Errorf("create consumer %s: %w", name, err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(prefetch))
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(prefetch), jetstream.PullHeartbeat(heartbeat))
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", name, err)
 	}

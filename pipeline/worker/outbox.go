@@ -97,13 +97,10 @@ func newOutbox(js jetstream.JetStream, name string, partition int, worker string
 	}
 }
 
-// look reads how far the stream's results go.
+// look reads how far the stream's results go. It asks the leader: by a replica
+// that is behind, what was stored a moment ago would be missing.
 func (o *outbox) look(ctx context.Context) error {
-	s, err := o.js.Stream(ctx, o.stream)
-	if err != nil {
-		return fmt.Errorf("look up stream %s: %w", o.stream, err)
-	}
-	msg, err := s.GetLastMsgForSubject(ctx, o.subject)
+	msg, err := stream.AtLeader(ctx, o.js, o.stream, stream.Place{Last: o.subject})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		o.last, o.stored, o.writer = 0, position{}, ""
 		return nil
@@ -300,7 +297,7 @@ func (o *outbox) revise(ctx context.Context, results []result) error {
 				if o.writer != o.worker {
 					return errTakenOver
 				}
-				if o.last != before {
+				if o.last > before {
 					break // the answer was lost
 				}
 			}

@@ -18,8 +18,7 @@ func (t *tenure) restore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look up stream %s: %w", stream.Ticks, err)
 	}
-	info := ticks.CachedInfo()
-	t.created = info.Created.UnixNano()
+	t.created = ticks.CachedInfo().Created.UnixNano()
 	for _, o := range t.outboxes() {
 		o.created = t.created
 		claim, cancel := context.WithTimeout(ctx, apiTimeout)
@@ -29,7 +28,13 @@ func (t *tenure) restore(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := t.forgetLost(ctx, ticks, info); err != nil {
+	// Only now: whoever owned the partition published until it was claimed, of
+	// ticks that came since the stream was looked up.
+	info, err := ticks.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("look up stream %s: %w", stream.Ticks, err)
+	}
+	if err := t.forgetLost(ctx, info); err != nil {
 		return err
 	}
 	if t.checkpoints.bucket, err = t.js.KeyValue(ctx, stream.CheckpointsBucket); err != nil {
@@ -45,7 +50,7 @@ func (t *tenure) restore(ctx context.Context) error {
 		return t.rebuild(ctx, time.Unix(0, asked).UTC(), info)
 	}
 	manifest := t.checkpoints.manifest
-	same, err := t.holds(ctx, ticks, info, position{sequence: manifest.Sequence, storedAt: manifest.StoredAt})
+	same, err := t.holds(ctx, info, position{sequence: manifest.Sequence, storedAt: manifest.StoredAt})
 	if err != nil {
 		return err
 	}
@@ -66,9 +71,9 @@ func (t *tenure) restore(ctx context.Context) error {
 // forgetLost takes results of messages that TICKS has lost for those of another
 // stream: a power cut, or a backup put back, may have cost TICKS its end, and
 // new messages then have the sequences of the lost ones.
-func (t *tenure) forgetLost(ctx context.Context, ticks jetstream.Stream, info *jetstream.StreamInfo) error {
+func (t *tenure) forgetLost(ctx context.Context, info *jetstream.StreamInfo) error {
 	for _, o := range t.outboxes() {
-		same, err := t.holds(ctx, ticks, info, o.stored)
+		same, err := t.holds(ctx, info, o.stored)
 		if err != nil {
 			return err
 		}
@@ -82,7 +87,7 @@ func (t *tenure) forgetLost(ctx context.Context, ticks jetstream.Stream, info *j
 
 // holds tells whether TICKS has the message of a position, or had it before it
 // aged out.
-func (t *tenure) holds(ctx context.Context, ticks jetstream.Stream, info *jetstream.StreamInfo, p position) (bool, error) {
+func (t *tenure) holds(ctx context.Context, info *jetstream.StreamInfo, p position) (bool, error) {
 	if p.sequence == 0 || p.storedAt == 0 {
 		return p.sequence <= info.State.LastSeq, nil
 	}
@@ -91,7 +96,7 @@ func (t *tenure) holds(ctx context.Context, ticks jetstream.Stream, info *jetstr
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	msg, err := ticks.GetMsg(ctx, p.sequence)
+	msg, err := stream.AtLeader(ctx, t.js, stream.Ticks, stream.Place{Seq: p.sequence})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return true, nil // aged out, or removed by hand
 	}

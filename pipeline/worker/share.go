@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
@@ -111,23 +109,30 @@ func (s *share) look(ctx context.Context) (workers []string, held map[int]bool, 
 		}
 	}
 	slices.Sort(workers)
-	leases, err := s.js.KeyValue(ctx, stream.LeasesBucket)
+	held, err = s.held(ctx)
+	return workers, held, err
+}
+
+// held are the partitions that have a lease, or had until a moment ago. The
+// stream is asked for its subjects, because to list a bucket's keys makes a
+// consumer and deletes it again, which costs a cluster two rounds of its own.
+func (s *share) held(ctx context.Context) (map[int]bool, error) {
+	leases, err := s.js.Stream(ctx, "KV_"+stream.LeasesBucket)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open bucket %s: %w", stream.LeasesBucket, err)
+		return nil, fmt.Errorf("look up bucket %s: %w", stream.LeasesBucket, err)
 	}
-	keys, err := leases.Keys(ctx, jetstream.MetaOnly())
-	if err != nil && !errors.Is(err, jetstream.ErrNoKeysFound) && !errors.Is(err, nats.ErrNoKeysFound) {
-		return nil, nil, fmt.Errorf("list leases: %w", err)
+	prefix := "$KV." + stream.LeasesBucket + "." + leasePrefix
+	info, err := leases.Info(ctx, jetstream.WithSubjectFilter(prefix+"*"))
+	if err != nil {
+		return nil, fmt.Errorf("list leases: %w", err)
 	}
-	held = map[int]bool{}
-	for _, key := range keys {
-		if rest, ok := strings.CutPrefix(key, leasePrefix); ok {
-			if p, err := strconv.Atoi(rest); err == nil {
-				held[p] = true
-			}
+	held := map[int]bool{}
+	for subject := range info.State.Subjects {
+		if p, err := strconv.Atoi(strings.TrimPrefix(subject, prefix)); err == nil {
+			held[p] = true
 		}
 	}
-	return workers, held, nil
+	return held, nil
 }
 
 // balance sets this worker's quota and gives up one partition where it has too

@@ -27,7 +27,8 @@ const (
 	// so many.
 	checkpointShare = 20
 	// lookInterval is between two looks at the checkpoint where no message comes.
-	lookInterval = time.Second
+	// Longer than two heartbeats, which are missed within one wait or never.
+	lookInterval = 5 * time.Second
 	// leaveTimeout is within the lease's TTL.
 	leaveTimeout = time.Second
 )
