@@ -20,7 +20,7 @@ func TestRevokedNATSUserCostsNoTick(t *testing.T) {
 	s, folder := startTestServers(t), t.TempDir()
 	c := s.bridge(t, "--spool", folder)
 	s.awaitBridge(t, c, "leads", leads)
-	l := s.newLoad()
+	l := s.newTickFeed()
 	l.publish(t, 500)
 	s.expectStored(t, l.sent)
 	s.nats.Reload(func(o *server.Options) { o.Username, o.Password = "other", "changed" })
@@ -44,7 +44,7 @@ func TestChangedRedisPasswordIsAGap(t *testing.T) {
 	}
 	c := s.bridge(t, "--spool", "off")
 	s.awaitBridge(t, c, "leads", leads)
-	l := s.newLoad()
+	l := s.newTickFeed()
 	l.publish(t, 500)
 	s.expectStored(t, l.sent)
 	s.redis.Embedded.RequireAuth("changed")
@@ -78,7 +78,7 @@ func TestSubscriberThatRedisCutsIsAGap(t *testing.T) {
 	}
 	c := s.bridge(t, "--spool", "off")
 	s.awaitBridge(t, c, "leads", leads)
-	l := s.newLoad()
+	l := s.newTickFeed()
 	l.publish(t, 500)
 	s.expectStored(t, l.sent)
 	c.signal(syscall.SIGSTOP)

@@ -98,9 +98,9 @@ func standsBy(r *presence.Report) bool {
 	return r.Bridge.State == presence.StateStandby && r.Bridge.Subscribed
 }
 
-// load publishes ticks, numbered a symbol, until it is stopped. Each fourth is
+// tickFeed publishes ticks, numbered a symbol, until it is stopped. Each fourth is
 // the same to the byte as the one before it.
-type load struct {
+type tickFeed struct {
 	client  *redis.Client
 	channel string
 	n       int
@@ -110,11 +110,11 @@ type load struct {
 	done    sync.WaitGroup
 }
 
-func (s *testServers) newLoad() *load {
-	return &load{client: s.redis.Client(), channel: s.redis.Channels.Ticks, sent: map[string][]string{}}
+func (s *testServers) newTickFeed() *tickFeed {
+	return &tickFeed{client: s.redis.Client(), channel: s.redis.Channels.Ticks, sent: map[string][]string{}}
 }
 
-func (l *load) publish(t *testing.T, n int) {
+func (l *tickFeed) publish(t *testing.T, n int) {
 	t.Helper()
 	for range n {
 		symbol := fmt.Sprintf("SYM%d", l.n%5)
@@ -134,7 +134,7 @@ func (l *load) publish(t *testing.T, n int) {
 }
 
 // start publishes two ticks every 2 ms until stop.
-func (l *load) start(t *testing.T) {
+func (l *tickFeed) start(t *testing.T) {
 	l.quit = make(chan struct{})
 	l.done.Go(func() { // ends with stop
 		ticker := time.NewTicker(2 * time.Millisecond)
@@ -150,7 +150,7 @@ func (l *load) start(t *testing.T) {
 	})
 }
 
-func (l *load) stop() {
+func (l *tickFeed) stop() {
 	close(l.quit)
 	l.done.Wait()
 }

@@ -64,7 +64,7 @@ func TestSpoolOutlivesAKilledBridge(t *testing.T) {
 			args := []string{"bridge", "--nats", "nats://" + proxy.Addr(), "--redis", s.redis.URL, "--redis-namespace", s.namespace(), "--spool", folder}
 			first := spawn(t, args...)
 			s.awaitBridge(t, first, "leads", leads)
-			l := s.newLoad()
+			l := s.newTickFeed()
 			l.publish(t, 500)
 			s.expectStored(t, l.sent)
 			proxy.Cut()

@@ -26,7 +26,7 @@ func TestKilledLeaderCostsNoTick(t *testing.T) {
 	heard := s.hearIndicators(t)
 	leader := s.bridge(t, "--spool", t.TempDir())
 	s.awaitBridge(t, leader, "leads", leads)
-	l := s.newLoad()
+	l := s.newTickFeed()
 	l.start(t)
 	results := 0
 	for range 3 {
@@ -116,7 +116,7 @@ func TestStalledLeaderDoublesNothing(t *testing.T) {
 	s.awaitBridge(t, leader, "leads", leads)
 	standby := s.bridge(t, "--spool", t.TempDir())
 	s.awaitBridge(t, standby, "stands by", standsBy)
-	l := s.newLoad()
+	l := s.newTickFeed()
 	l.start(t)
 	for _, stalled := range []*child{leader, standby} {
 		stalled.signal(syscall.SIGSTOP)
