@@ -30,6 +30,7 @@ func (p position) after(q position) bool {
 type alignment struct {
 	mu    sync.Mutex
 	first uint32 // ordinal of beats[0]
+	begun uint32 // ordinal of the beat with which the subscription began; 0 before
 	live  uint32 // ordinal of the first beat that was not restored from a spool
 	beats []beat
 	names map[string]uint32
@@ -52,6 +53,9 @@ type beat struct {
 	count int32
 	// own is up to which of them this bridge heard, where count is not known.
 	own int32
+	// early is how many messages this bridge heard in the same subscription before
+	// the beat, if that was its first.
+	early int32
 	// others says that another bridge was subscribed before it, and heard it.
 	others bool
 }
@@ -125,12 +129,28 @@ func (a *alignment) linked(beat, before string, behind int32) {
 	a.links[before] = link{ordinal, behind}
 }
 
-// joined tells whether another bridge was subscribed already when this one
-// subscribed with the beat of a position.
-func (a *alignment) joined(p position) bool {
+// subscribed notes the beat with which a subscription begins, and how many
+// messages came before it.
+func (a *alignment) subscribed(ordinal uint32, early int32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return p.beat >= a.first && p.beat-a.first < uint32(len(a.beats)) && a.beats[p.beat-a.first].others
+	a.begun = ordinal
+	a.beats[ordinal-a.first].early = early
+}
+
+// subscription is the beat with which the last subscription began; 0 before.
+func (a *alignment) subscription() uint32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.begun
+}
+
+// joined tells whether another bridge was subscribed already when this one
+// subscribed with a beat.
+func (a *alignment) joined(ordinal uint32) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return ordinal >= a.first && ordinal-a.first < uint32(len(a.beats)) && a.beats[ordinal-a.first].others
 }
 
 // restored notes the beat of a message of an earlier life, which this one spooled.
@@ -197,7 +217,8 @@ func (a *alignment) locate(id string) position {
 	defer a.mu.Unlock()
 	ordinal, known := a.names[name]
 	if l, ok := a.links[name]; ok && l.ordinal >= a.first && n > 0 && n <= l.behind && (!known || n > a.beats[ordinal-a.first].own) {
-		ordinal, n, known = l.ordinal, n-l.behind-1, true
+		ordinal, n = l.ordinal, n-l.behind-1
+		known = -n <= a.beats[ordinal-a.first].early // else it was not subscribed yet
 	}
 	if !known {
 		return position{}

@@ -96,20 +96,27 @@ func (c *course) beat(name string) {
 		}
 	}
 	c.last = name
-	c.beats++
 	c.at = position{beat: c.names.heard(name, count)}
 	c.names.reached(c.at)
+	if c.beats++; c.beats == 1 {
+		c.names.subscribed(c.at.beat, c.ticksBefore())
+	}
 	c.place()
+}
+
+// ticksBefore counts what came before the first beat.
+func (c *course) ticksBefore() (n int32) {
+	for i := range c.early {
+		if c.early[i].isTick() {
+			n++
+		}
+	}
+	return n
 }
 
 // place puts in what came before the first beat: it is placed from behind.
 func (c *course) place() {
-	behind := int32(0)
-	for i := range c.early {
-		if c.early[i].isTick() {
-			behind++
-		}
-	}
+	behind := c.ticksBefore()
 	for i := range c.early {
 		c.early[i].at = position{beat: c.at.beat, n: -behind - 1}
 		if c.early[i].isTick() {

@@ -19,7 +19,7 @@ const (
 // this one, which subscribed again with the beat of a position: it heard what this
 // one missed, or more of it. The first it says to NATS every other second; the
 // second on the channel of beats, right behind that beat.
-func (i *Ingress) covered(ctx context.Context, at position) bool {
+func (i *Ingress) covered(ctx context.Context, beat func() uint32) bool {
 	ctx, cancel := context.WithTimeout(ctx, coverTimeout)
 	defer cancel()
 	if !i.stoodBy(ctx) {
@@ -27,7 +27,7 @@ func (i *Ingress) covered(ctx context.Context, at position) bool {
 	}
 	poll := time.NewTicker(coverPoll)
 	defer poll.Stop()
-	for !i.names.joined(at) {
+	for !i.names.joined(beat()) {
 		select {
 		case <-ctx.Done():
 			return false

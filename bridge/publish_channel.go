@@ -54,6 +54,14 @@ func (p *publisher) lead(ctx context.Context) error {
 	p.appender.last, p.unreconciled = b.known.end, false
 	p.backlog.bePatient(leadersPatience)
 	if !p.succeeded && !p.names.isLive(b.known.last) {
+		// Nothing is stored that this bridge heard. One that was there before it
+		// has what came since the last that is.
+		if !p.deferred && p.covered(ctx, p.names.subscription) {
+			p.deferred = true
+			p.turn.resign()
+			p.log.Info("another bridge listened before this one, letting it lead")
+			return errYielded
+		}
 		p.listened(ctx)
 	}
 	p.succeeded = true
@@ -80,7 +88,7 @@ func (p *publisher) lead(ctx context.Context) error {
 // to lead: it has a gap of its own to tell of, or none.
 func (p *publisher) handleGap(ctx context.Context, b *batch, at int) error {
 	gap := b.all[at].gap
-	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx, b.all[at].at) {
+	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx, func() uint32 { return b.all[at].at.beat }) {
 		if err := p.store(ctx, b, b.all[0].receivedAt); err != nil {
 			return err
 		}

@@ -31,9 +31,9 @@ type publisher struct {
 	// admit waits until what was read in a term may be stored, or returns
 	// errYielded.
 	admit func(ctx context.Context, term int64) error
-	// covered tells whether another bridge heard more of what this one missed
-	// before a position, and can lead.
-	covered func(context.Context, position) bool
+	// covered tells whether another bridge, which can lead, heard more of what
+	// this one missed before it subscribed with a beat.
+	covered func(ctx context.Context, beat func() uint32) bool
 	// report hands a gap over to be published.
 	report   func(missed)
 	lastMark func(context.Context) (time.Time, error)
@@ -55,6 +55,8 @@ type publisher struct {
 	succeeded bool
 	// yieldedAt is the gap for which this bridge stepped down already.
 	yieldedAt time.Time
+	// deferred says that this bridge stepped down when it led first.
+	deferred bool
 }
 
 // batch is what the publisher works on; its memory is used again.

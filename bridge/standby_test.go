@@ -151,6 +151,43 @@ func (p *pair) storedPresence() (values []string) {
 	return values
 }
 
+// A bridge that starts while nobody leads takes the lease before the one that was
+// on standby, which alone has what came meanwhile: that one is to lead.
+func TestOneThatHeardMoreLeads(t *testing.T) {
+	p := &pair{bed: newBed(t), nats: testbed.NewWire()}
+	p.leader = p.startWith(p.named("first"), p.bed.redis.Client(), p.bed.nats.JetStream())
+	p.eventually("the first leads", func() bool { return len(p.stored(stream.Ticks, stream.AllClockMarks)) > 0 })
+	p.standby = p.launch(p.named("second"), p.bed.redis.Client(), jetStream(t, p.bed.nats.Connect(nats.SetCustomDialer(dialer{p.nats}))))
+	p.aligned()
+	payloads, want := traffic(3000)
+	p.publish(payloads[:1000]...)
+	p.eventually("stored, and the second is known", func() bool {
+		if p.standby.report().QueuedTicks > 0 || p.leader.report().QueuedTicks > 0 {
+			return false
+		}
+		for _, msg := range p.storedPresence() {
+			if strings.Contains(msg, `"second"`) && strings.Contains(msg, `"standby"`) {
+				return true
+			}
+		}
+		return false
+	})
+	p.nats.SetDown(true)
+	if err := p.leader.stop(); err != nil {
+		t.Fatal(err)
+	}
+	p.publish(payloads[1000:2000]...) // heard by the second only
+	third := p.launch(p.named("third"), p.bed.redis.Client(), p.bed.nats.JetStream())
+	p.eventually("the third hears", func() bool { return third.report().Subscribed })
+	p.publish(payloads[2000:]...)
+	p.eventually("heard", func() bool { return third.report().Received == 1000 })
+	p.nats.SetDown(false)
+	p.expectAll(want)
+	if gaps := p.stored(stream.Health, stream.HealthGap); len(gaps) != 0 {
+		t.Errorf("a gap, though the second heard all: %s", gaps[0].Data())
+	}
+}
+
 // What only the bridge heard that does not lead is stored all the same.
 func TestWhatOnlyTheOtherHeardIsStored(t *testing.T) {
 	b := newBed(t)

@@ -42,6 +42,7 @@ func benchSoakCommand() *cli.Command {
 			&cli.IntFlag{Name: "faults", Sources: env("bench-soak", "faults"), DefaultText: "200, short 40", Usage: "at least so `MANY`"},
 			&cli.Int64Flag{Name: "ticks", Sources: env("bench-soak", "ticks"), DefaultText: "5000000, short 100000", Usage: "at least so `MANY`"},
 			&cli.DurationFlag{Name: "duration", Sources: env("bench-soak", "duration"), DefaultText: "as long as the others take", Usage: "at least so `LONG`"},
+			&cli.DurationFlag{Name: "hold", Sources: env("bench-soak", "hold"), DefaultText: "5s, short 2s", Usage: "a stall, a cut or an absence lasts at most so `LONG`, but for one stall of a minute without --short"},
 			&cli.StringFlag{Name: "only", Sources: env("bench-soak", "only"), Usage: "only faults whose name in the table holds `TEXT`"},
 			&cli.StringFlag{Name: "redis", Sources: env("bench-soak", "redis"), Category: categoryConnection, Usage: "`URL` of a Redis that runs, which is then not killed; none: redis-server where it is installed, else the embedded one"},
 			&cli.BoolFlag{Name: "own-database", Sources: env("bench-soak", "own-database"), Category: categoryConnection, Usage: "run a PostgreSQL as well, which must be installed, and kill it too"},
@@ -131,6 +132,9 @@ func soakConfigOf(ctx context.Context, cmd *cli.Command) (soak.Config, error) {
 	}
 	if cmd.IsSet("ticks") {
 		cfg.Ticks = cmd.Int64("ticks")
+	}
+	if cmd.IsSet("hold") {
+		cfg.MaxHold = cmd.Duration("hold")
 	}
 	cfg.Duration = cmd.Duration("duration")
 	return cfg, nil

@@ -49,6 +49,9 @@ func (c Config) Validate() error {
 	if c.OwnDatabase && c.DatabaseURL != "" {
 		errs = append(errs, errors.New("own-database and database exclude each other: give one"))
 	}
+	if c.MaxHold < 100*time.Millisecond || c.MaxHold > 10*time.Minute {
+		errs = append(errs, fmt.Errorf("hold is %v: give 100ms to 10m", c.MaxHold))
+	}
 	if len(c.kinds()) == 0 {
 		errs = append(errs, fmt.Errorf("only is %q: give a part of a fault's name as the table has it", c.Only))
 	}

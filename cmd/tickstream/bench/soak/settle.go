@@ -34,7 +34,6 @@ func (s *Soak) settle(ctx context.Context, report *Report) error {
 		}
 		s.problem("bars are not closed %v", err)
 	}
-	s.usage.sample(ctx)
 	if err := rig.StopAll(s.system.Bridges, stopTimeout); err != nil {
 		s.problem("%v", err)
 	}

@@ -80,7 +80,11 @@ func (s *Soak) Run(ctx context.Context) (_ *Report, err error) {
 	helping, stopHelpers := context.WithCancel(ctx)
 	defer stopHelpers()
 	helpers.Go(func() { s.watch.listen(helping, s.redis, s.channels.Health) })
-	helpers.Go(func() { s.usage.run(helping) })
+	measuring, stopMeasuring := context.WithCancel(ctx)
+	defer stopMeasuring()
+	measured := make(chan struct{})
+	// It ends before the checks, which have NATS read all that it has.
+	helpers.Go(func() { defer close(measured); s.usage.run(measuring) })
 
 	load, err := newTraffic(s.cfg, s.channels.Ticks, s.redis, s.ledger, s.log)
 	if err != nil {
@@ -97,6 +101,8 @@ func (s *Soak) Run(ctx context.Context) (_ *Report, err error) {
 	err = s.breakAll(ctx, began)
 	stopLoad()
 	<-loaded
+	stopMeasuring()
+	<-measured
 	if err != nil && !errors.Is(err, errStuck) {
 		return nil, err
 	}
