@@ -110,13 +110,18 @@ func (a *alignment) left(at position) {
 }
 
 // linked notes where another bridge heard a beat: so many messages behind the
-// one that it knows before it. To the messages that this bridge counts back from the beat, for it was not
+// one that it knows before it; or, below zero and of the beat itself, so many that
+// it heard before the beat with which its subscription began. To the messages that this bridge counts back from the beat, for it was not
 // subscribed before, the other gives names of the one before.
 func (a *alignment) linked(beat, before string, behind int32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ordinal, known := a.names[beat]
 	if !known {
+		return
+	}
+	if before == beat { // it began to listen before that beat as well
+		a.beats[ordinal-a.first].others = a.beats[ordinal-a.first].others || -behind > a.beats[ordinal-a.first].early
 		return
 	}
 	a.beats[ordinal-a.first].others = true

@@ -135,6 +135,27 @@ func TestNamesOfOthersAreFoundByLinks(t *testing.T) {
 	}
 }
 
+// Of two that subscribe with the same beat it is known which was there first.
+func TestWhoListenedFirstIsKnown(t *testing.T) {
+	one, two := newAlignment(), newAlignment()
+	early, late := newCourse(one, memoryBacklog(1<<30)), newCourse(two, memoryBacklog(1<<30))
+	for range 3 {
+		early.add(message{payload: "same"})
+	}
+	late.add(message{payload: "same"})
+	early.add(message{payload: "same"})
+	name := newBeatName()
+	early.beat(name)
+	late.beat(name)
+	for _, link := range []string{<-early.links, <-late.links} {
+		early.beat(link)
+		late.beat(link)
+	}
+	if one.joined(one.subscription()) || !two.joined(two.subscription()) {
+		t.Errorf("the first joined: %v; the second: %v", one.joined(one.subscription()), two.joined(two.subscription()))
+	}
+}
+
 func TestIDsOfOthersAreNotPlaced(t *testing.T) {
 	names := newAlignment()
 	known := newBeatName()

@@ -64,7 +64,7 @@ type course struct {
 	beats int
 	last  string // beat
 	// links are what to tell the other bridges: where this one heard a beat. One
-	// of them may have begun to listen with it.
+	// of them may have begun to listen with it, or a little before it as this one.
 	links chan string
 }
 
@@ -87,11 +87,14 @@ func (c *course) beat(name string) {
 	if !isBeatName(name) {
 		return
 	}
-	count := int32(-1)
+	count, where := int32(-1), name+strconv.FormatInt(int64(-c.ticksBefore()), 36)
 	if c.beats > 0 {
 		count = c.at.n
+		where = c.last + "." + strconv.FormatInt(int64(count), 36)
+	}
+	if c.beats > 0 || len(c.early) > 0 {
 		select {
-		case c.links <- name + linkMark + c.last + "." + strconv.FormatInt(int64(count), 36):
+		case c.links <- name + linkMark + where:
 		default: // more beats than can be told of: they come from somebody else
 		}
 	}
