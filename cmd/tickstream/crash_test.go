@@ -129,11 +129,14 @@ func checkPublished(t *testing.T, js jetstream.JetStream) *oracle.Published {
 	faults := got.Compare(partitions, rules, "1min")
 	for key := range plain.Alerts {
 		if got.Alerts[key] == 0 {
-			faults = append(faults, fmt.Sprintf("alert %v is missing", key))
+			faults = append(faults, oracle.Finding{Text: fmt.Sprintf("alert %v is missing", key)})
 		}
 	}
 	if len(got.Alerts) != len(plain.Alerts) {
-		faults = append(faults, fmt.Sprintf("%d alerts, want %d", len(got.Alerts), len(plain.Alerts)))
+		faults = append(faults, oracle.Finding{Text: fmt.Sprintf("%d alerts, want %d", len(got.Alerts), len(plain.Alerts))})
+	}
+	if len(got.Refused) > 0 {
+		t.Errorf("refused: %v", got.Refused)
 	}
 	for i, fault := range faults {
 		if i == 20 {

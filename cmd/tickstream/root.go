@@ -42,6 +42,7 @@ func commands() []*cli.Command {
 		sessionCommand(),
 		watchCommand(),
 		doctorCommand(),
+		benchCommand(),
 		simCommand(),
 		replayCommand(),
 		versionCommand(),

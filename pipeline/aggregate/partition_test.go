@@ -44,7 +44,7 @@ func (r *recorder) signal(name string, key event.BarKey, s oracle.Signal) {
 	k := oracle.NewSignalKey(name, key)
 	r.all = append(r.all, fmt.Sprint(k, s))
 	if _, ok := r.Bars[k.Key]; !ok {
-		r.Faults = append(r.Faults, fmt.Sprintf("%v: before its bar", k))
+		r.Faults = append(r.Faults, oracle.Finding{Text: fmt.Sprintf("%v: before its bar", k)})
 	}
 	r.Published.Signal(k, s)
 }

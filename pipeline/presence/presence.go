@@ -55,6 +55,7 @@ type Usage struct {
 	MemoryBytes   uint64  `json:"memory_bytes"`
 	MemoryPercent float64 `json:"memory_percent"`
 	Threads       int     `json:"threads"`
+	Goroutines    int     `json:"goroutines"`
 }
 
 // Bridge is what only a bridge knows. Counters start with its process.

@@ -3,6 +3,7 @@ package presence
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -63,6 +64,7 @@ func (s *Sampler) Sample() Usage {
 	if threads, err := s.process.NumThreads(); err == nil {
 		s.last.Threads = int(threads)
 	}
+	s.last.Goroutines = runtime.NumGoroutine()
 	s.at, s.taken = now, true
 	return s.last
 }

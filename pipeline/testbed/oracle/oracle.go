@@ -4,6 +4,7 @@
 package oracle
 
 import (
+	"maps"
 	"math/big"
 	"sort"
 	"time"
@@ -47,6 +48,15 @@ type Outcome struct {
 	TooLate map[uint64]bool // sequences of ticks that are refused
 }
 
+// NewOutcome is that of nothing.
+func NewOutcome() Outcome { return Outcome{Bars: map[Key]Bar{}, TooLate: map[uint64]bool{}} }
+
+// Add adds another partition's.
+func (o Outcome) Add(other Outcome) {
+	maps.Copy(o.Bars, other.Bars)
+	maps.Copy(o.TooLate, other.TooLate)
+}
+
 type fold struct {
 	at                     int64
 	seq                    uint64
@@ -56,7 +66,7 @@ type fold struct {
 
 // Compute works through the messages of one partition.
 func Compute(messages []Message, rules Rules) Outcome {
-	out := Outcome{Bars: map[Key]Bar{}, TooLate: map[uint64]bool{}}
+	out := NewOutcome()
 	var watermark time.Time
 	accepted := map[string][]fold{}
 	for _, m := range messages {

@@ -25,7 +25,9 @@ type Published struct {
 	Signals map[SignalKey]Signal
 	Alerts  map[SignalKey]int
 	TooLate map[uint64]bool
-	Faults  []string
+	Faults  []Finding
+	// Refused are payloads that a bridge refused, and how often each is there.
+	Refused map[string]int
 
 	Corrected, Withdrawn int
 }
@@ -34,19 +36,35 @@ type Published struct {
 func NewPublished() *Published {
 	return &Published{
 		Bars: map[Key]event.Bar{}, Signals: map[SignalKey]Signal{},
-		Alerts: map[SignalKey]int{}, TooLate: map[uint64]bool{},
+		Alerts: map[SignalKey]int{}, TooLate: map[uint64]bool{}, Refused: map[string]int{},
 	}
 }
 
-func (p *Published) fault(format string, args ...any) {
-	p.Faults = append(p.Faults, fmt.Sprintf(format, args...))
+// Finding is one thing that is published otherwise than it must be.
+type Finding struct {
+	Start time.Time // of the bar; zero where it is none's
+	Text  string
+}
+
+func (f Finding) String() string { return f.Text }
+
+func (p *Published) fault(start int64, format string, args ...any) {
+	p.Faults = append(p.Faults, finding(start, format, args...))
+}
+
+func finding(start int64, format string, args ...any) Finding {
+	f := Finding{Text: fmt.Sprintf(format, args...)}
+	if start != 0 {
+		f.Start = time.Unix(start, 0)
+	}
+	return f
 }
 
 // Bar takes a bar: each has the revision after the one before.
 func (p *Published) Bar(b event.Bar) {
 	key := Key{b.Symbol, b.Timeframe, b.Start.Unix()}
 	if old, ok := p.Bars[key]; ok && b.Revision != old.Revision+1 || !ok && b.Revision != 0 {
-		p.fault("%v: revision %d after %d (%v)", key, b.Revision, old.Revision, ok)
+		p.fault(key.Start, "%v: revision %d after %d (%v)", key, b.Revision, old.Revision, ok)
 	}
 	if b.Revision > 0 {
 		p.Corrected++
@@ -62,7 +80,7 @@ func NewSignalKey(name string, key event.BarKey) SignalKey {
 // Signal takes a signal: each has a higher revision than the one before.
 func (p *Published) Signal(key SignalKey, s Signal) {
 	if old, ok := p.Signals[key]; ok && s.Revision <= old.Revision {
-		p.fault("%v: revision %d after %d", key, s.Revision, old.Revision)
+		p.fault(key.Start, "%v: revision %d after %d", key, s.Revision, old.Revision)
 	}
 	if s.Withdrawn {
 		p.Withdrawn++
@@ -112,43 +130,44 @@ func (p *Published) SignalMessage(data []byte, indicators *indicator.Set) error 
 	return nil
 }
 
-// Compare says what is published otherwise than it must be: a sentence each,
-// none where all is right. partitions are their messages, in order.
-func (p *Published) Compare(partitions [][]Message, rules Rules, signalTimeframe string) []string {
-	faults := p.Faults
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	want := Outcome{Bars: map[Key]Bar{}, TooLate: map[uint64]bool{}}
+// Compare says what is published otherwise than it must be, nothing where all
+// is right. partitions are their messages, in order.
+func (p *Published) Compare(partitions [][]Message, rules Rules, signalTimeframe string) []Finding {
+	want := NewOutcome()
 	for _, messages := range partitions {
-		one := Compute(messages, rules)
-		for k, v := range one.Bars {
-			want.Bars[k] = v
-		}
-		for k := range one.TooLate {
-			want.TooLate[k] = true
-		}
+		want.Add(Compute(messages, rules))
+	}
+	return p.CompareWith(want, rules, signalTimeframe)
+}
+
+// CompareWith is [Published.Compare] with what was computed already.
+func (p *Published) CompareWith(want Outcome, rules Rules, signalTimeframe string) []Finding {
+	faults := p.Faults
+	fault := func(start int64, format string, args ...any) {
+		faults = append(faults, finding(start, format, args...))
 	}
 	for key, w := range want.Bars {
 		b, ok := p.Bars[key]
 		switch got := textOf(b); {
 		case !ok:
-			fault("bar %v is missing", key)
+			fault(key.Start, "bar %v is missing", key)
 		case got != w:
-			fault("bar %v is %+v, want %+v", key, got, w)
+			fault(key.Start, "bar %v is %+v, want %+v", key, got, w)
 		}
 	}
 	for key := range p.Bars {
 		if _, ok := want.Bars[key]; !ok {
-			fault("bar %v should not be there", key)
+			fault(key.Start, "bar %v should not be there", key)
 		}
 	}
 	for seq := range want.TooLate {
 		if !p.TooLate[seq] {
-			fault("tick %d is too late and was not refused", seq)
+			fault(0, "tick %d is too late and was not refused", seq)
 		}
 	}
 	for seq := range p.TooLate {
 		if !want.TooLate[seq] {
-			fault("tick %d was refused and is not too late", seq)
+			fault(0, "tick %d was refused and is not too late", seq)
 		}
 	}
 	indicators, _ := indicator.NewSet()
@@ -157,17 +176,17 @@ func (p *Published) Compare(partitions [][]Message, rules Rules, signalTimeframe
 	for key, got := range p.Signals {
 		w, expected := signals[key]
 		if expected == got.Withdrawn || expected && got.Values != w {
-			fault("signal %v is %+v, want %v (%v)", key, got, w, expected)
+			fault(key.Start, "signal %v is %+v, want %v (%v)", key, got, w, expected)
 		}
 	}
 	for key := range signals {
 		if _, ok := p.Signals[key]; !ok {
-			fault("signal %v is missing", key)
+			fault(key.Start, "signal %v is missing", key)
 		}
 	}
 	for key, n := range p.Alerts {
 		if n != 1 {
-			fault("alert %v was given %d times", key, n)
+			fault(key.Start, "alert %v was given %d times", key, n)
 		}
 	}
 	return faults

@@ -101,7 +101,7 @@ func ReadPublished(ctx context.Context, js jetstream.JetStream) (*Published, err
 	}
 	err = Each(ctx, js, stream.Rejects, []string{stream.AllRejects}, func(msg jetstream.Msg, _ uint64) error {
 		if msg.Subject() != stream.RejectSubject("too_late") {
-			got.fault("reject %s: %s", msg.Subject(), msg.Headers().Get(event.HeaderRejectDetail))
+			got.Refused[string(msg.Data())]++
 			return nil
 		}
 		sequence, err := strconv.ParseUint(strings.TrimPrefix(msg.Headers().Get(nats.MsgIdHdr), "ticks."), 10, 64)
@@ -109,7 +109,7 @@ func ReadPublished(ctx context.Context, js jetstream.JetStream) (*Published, err
 			return fmt.Errorf("read whose reject it is: %w", err)
 		}
 		if got.TooLate[sequence] {
-			got.fault("tick %d was refused twice", sequence)
+			got.fault(0, "tick %d was refused twice", sequence)
 		}
 		got.TooLate[sequence] = true
 		return nil
@@ -119,33 +119,44 @@ func ReadPublished(ctx context.Context, js jetstream.JetStream) (*Published, err
 
 // ReadTicks reads the messages of TICKS by partition.
 func ReadTicks(ctx context.Context, js jetstream.JetStream, count int) ([][]Message, error) {
+	partitions := make([][]Message, count)
+	for p := range partitions {
+		var err error
+		if partitions[p], err = ReadPartition(ctx, js, p); err != nil {
+			return nil, err
+		}
+	}
+	return partitions, nil
+}
+
+// ReadPartition reads the messages of one partition of TICKS.
+func ReadPartition(ctx context.Context, js jetstream.JetStream, partition int) ([]Message, error) {
 	decoder, err := tick.NewDecoder(tick.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("make tick decoder: %w", err)
 	}
-	partitions := make([][]Message, count)
-	err = Each(ctx, js, stream.Ticks, []string{stream.AllTicks, stream.AllClockMarks}, func(msg jetstream.Msg, seq uint64) error {
-		if stored, ok := stream.ParseStoredTick(msg.Subject()); ok {
+	var messages []Message
+	err = Each(ctx, js, stream.Ticks, []string{stream.PartitionFilter(partition)}, func(msg jetstream.Msg, seq uint64) error {
+		if _, ok := stream.ParseStoredTick(msg.Subject()); ok {
 			var decoded tick.Tick
 			if err := decoder.Decode(msg.Data(), time.Now(), &decoded); err != nil {
 				return fmt.Errorf("decode tick %d: %w", seq, err)
 			}
 			clone := decoded.Clone()
-			partitions[stored.Partition] = append(partitions[stored.Partition], Message{Sequence: seq, Tick: &clone})
+			messages = append(messages, Message{Sequence: seq, Tick: &clone})
 			return nil
 		}
-		p, ok := stream.ParseClockMark(msg.Subject())
-		if !ok {
+		if _, ok := stream.ParseClockMark(msg.Subject()); !ok {
 			return fmt.Errorf("message %d is on %s", seq, msg.Subject())
 		}
 		var mark event.ClockMark
 		if err := json.Unmarshal(msg.Data(), &mark); err != nil {
 			return fmt.Errorf("read mark %d: %w", seq, err)
 		}
-		partitions[p] = append(partitions[p], Message{Sequence: seq, Mark: mark.Time.Time})
+		messages = append(messages, Message{Sequence: seq, Mark: mark.Time.Time})
 		return nil
 	})
-	return partitions, err
+	return messages, err
 }
 
 // Each reads a stream from its beginning to what is its end now.
