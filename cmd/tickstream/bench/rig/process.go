@@ -3,6 +3,7 @@
 package rig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +21,7 @@ type Process struct {
 	args []string
 	env  []string
 	log  *os.File
+	out  *os.File // nil: the log
 	died func(name string, err error)
 
 	mu       sync.Mutex
@@ -42,7 +44,7 @@ func (p *Process) Start() error {
 		}
 	}
 	cmd := exec.Command(p.path, p.args...) //nolint:gosec,noctx // our own binary or a server's, ended by Kill
-	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, cmp.Or(p.out, p.log), p.log
 	setApart(cmd)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)
