@@ -19,5 +19,6 @@ func All() []Trial {
 		{"ingress", "Redis to JetStream, sustained, against the naive loop, process-safe and power-safe", Ingress},
 		{"burst", "Very many ticks at once: lost, disconnects, memory", Burst},
 		{"latency", "From Redis publish until stored in JetStream, at even rates", Latency},
+		{"pipeline", "TICKS to bars and signals, stored, against a raw ordered consumer", Pipeline},
 	}
 }
