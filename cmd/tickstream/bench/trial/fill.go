@@ -95,10 +95,11 @@ func (s *store) fill(ctx context.Context, r recording) error {
 	case <-ctx.Done():
 		return fmt.Errorf("fill %s: %w", stream.Ticks, context.Cause(ctx))
 	}
-	if stored, err := s.stored(ctx, stream.Ticks); err != nil || stored != r.ticks {
-		return fmt.Errorf("fill %s: %d of %d ticks are stored: %w", stream.Ticks, stored, r.ticks, err)
+	stored, err := s.stored(ctx, stream.Ticks)
+	if err == nil && stored != r.ticks {
+		err = fmt.Errorf("fill %s: %d of %d ticks are stored", stream.Ticks, stored, r.ticks)
 	}
-	return nil
+	return err
 }
 
 // lateness is the default of bridge and pipeline.

@@ -20,5 +20,10 @@ func All() []Trial {
 		{"burst", "Very many ticks at once: lost, disconnects, memory", Burst},
 		{"latency", "From Redis publish until stored in JetStream, at even rates", Latency},
 		{"pipeline", "TICKS to bars and signals, stored, against a raw ordered consumer", Pipeline},
+		{"core", "Decode and aggregate on one core, no server", Core},
+		{"replay", "replay --speed max to standard output and into another NATS, against a raw ordered consumer", Replay},
+		{"e2e", "Live across minute ends: from the watermark to the bars and signals", EndToEnd},
+		{"idle", "What up costs without a feed, and how fast it is there", Idle},
+		{"growth", "Rates and memory by the number of symbols, with 1 and 2 workers", Growth},
 	}
 }

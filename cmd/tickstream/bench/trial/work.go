@@ -85,10 +85,12 @@ func (s *store) work(ctx context.Context, r recording, workers int) (_ *work, er
 // awaitWorked waits until all of TICKS is worked through and its results are
 // stored.
 func (s *store) awaitWorked(ctx context.Context) error {
-	var last uint64
+	var last [2]uint64
 	moved := time.Now()
 	for {
 		left, err := s.unworked(ctx)
+		// The results go on while what they come from is not yet acknowledged.
+		now := [2]uint64{left, s.resultsStored(ctx)}
 		if ctx.Err() != nil {
 			return fmt.Errorf("wait for the pipeline: %w", context.Cause(ctx))
 		}
@@ -98,13 +100,24 @@ func (s *store) awaitWorked(ctx context.Context) error {
 		switch {
 		case err == nil && left == 0:
 			return nil
-		case err == nil && left != last:
-			last, moved = left, time.Now()
+		case err == nil && now != last:
+			last, moved = now, time.Now()
 		case time.Since(moved) > stuckAfter:
-			return fmt.Errorf("the pipeline does not get on for %v, %d messages of %s are left: see its log in %s: %w", stuckAfter, left, stream.Ticks, s.lab.cfg.Dir, err)
+			return errors.Join(err, fmt.Errorf("the pipeline does not get on for %v, %d messages of %s are left: see its log in %s", stuckAfter, left, stream.Ticks, s.lab.cfg.Dir))
 		}
 		time.Sleep(askEvery)
 	}
+}
+
+// resultsStored is how many messages the streams of results have got.
+func (s *store) resultsStored(ctx context.Context) uint64 {
+	var n uint64
+	for _, name := range []string{stream.Bars, stream.Signals} {
+		if of, err := s.js.Stream(ctx, name); err == nil {
+			n += of.CachedInfo().State.LastSeq
+		}
+	}
+	return n
 }
 
 // unworked is how many messages of TICKS are not yet worked through.
