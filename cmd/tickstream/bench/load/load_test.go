@@ -75,6 +75,27 @@ func TestLoadPublishesNumberedTicks(t *testing.T) {
 	}
 }
 
+// Where nothing is stored, no more is published than may wait.
+func TestBacklogIsBounded(t *testing.T) {
+	const lag = 100
+	r := testbed.StartRedis(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var asked atomic.Int64
+	done := make(chan load.Result, 1)
+	go func() {
+		result, _ := load.Run(ctx, load.Config{
+			RedisURL: r.URL, Channel: r.Channels.Ticks, Symbols: 3, Ticks: 10_000, Backlog: lag,
+			Stored: func(context.Context) (int64, error) { asked.Add(1); return 0, nil },
+		})
+		done <- result
+	}()
+	testbed.Eventually(t, 20*time.Second, "it has asked often", func(context.Context) bool { return asked.Load() > 20 })
+	stop()
+	if result := <-done; result.Ticks != lag {
+		t.Errorf("%d ticks were published, want %d", result.Ticks, lag)
+	}
+}
+
 func TestLoadSaysThatNobodyListens(t *testing.T) {
 	r := testbed.StartRedis(t)
 	result, err := load.Run(t.Context(), load.Config{RedisURL: r.URL, Channel: r.Channels.Ticks, Symbols: 1, Ticks: 10})

@@ -41,7 +41,7 @@ type Lab struct {
 // quiet is for what a benchmark does many times over.
 var quiet = slog.New(slog.DiscardHandler)
 
-// NewLab starts Redis.
+// NewLab starts Redis, and looks whether a NATS that is given can be used.
 func NewLab(ctx context.Context, cfg Config, log *slog.Logger) (*Lab, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -49,6 +49,15 @@ func NewLab(ctx context.Context, cfg Config, log *slog.Logger) (*Lab, error) {
 	l := &Lab{cfg: cfg, log: log, channels: event.NewChannels(namespace)}
 	if err := l.openRedis(ctx); err != nil {
 		return nil, errors.Join(err, l.Close())
+	}
+	if cfg.NATSURL != "" {
+		s, err := l.fresh(ctx, false)
+		if err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+		if err := s.close(); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
 	}
 	return l, nil
 }

@@ -1,0 +1,12 @@
+package rig
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// setApart keeps a terminal's Ctrl-C from the process: who runs the rig ends it,
+// and where that one is killed it ends too.
+func setApart(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
