@@ -59,13 +59,16 @@ type spent struct {
 
 // end returns it, by process.
 func (w *watch) end() []spent {
-	w.sample()
-	w.stop()
-	w.sampling.Wait()
 	all := make([]spent, len(w.processes))
 	for i, p := range w.processes {
 		now, _ := p.CPU() // of an ended one as well
-		all[i] = spent{p.Name, now - w.before[i], w.peak[i]}
+		all[i] = spent{process: p.Name, cpu: now - w.before[i]}
+	}
+	w.stop()
+	w.sampling.Wait()
+	w.sample()
+	for i, peak := range w.peak {
+		all[i].rss = peak
 	}
 	return all
 }
