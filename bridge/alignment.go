@@ -204,11 +204,11 @@ func (a *alignment) id(p position) string {
 	if p.beat < a.first || p.beat-a.first >= uint32(len(a.beats)) {
 		return ""
 	}
-	name := a.beats[p.beat-a.first].name
-	if p.n < 0 {
-		return name + strconv.FormatInt(int64(p.n), 36)
+	id := append(make([]byte, 0, 32), a.beats[p.beat-a.first].name...)
+	if p.n >= 0 {
+		id = append(id, '.')
 	}
-	return name + "." + strconv.FormatInt(int64(p.n), 36)
+	return string(strconv.AppendInt(id, int64(p.n), 36))
 }
 
 // locate is the position that an id names, whoever gave it; the zero position

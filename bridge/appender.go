@@ -37,6 +37,7 @@ type appender struct {
 	// rename, where set, makes of a message id that another bridge gave our own.
 	rename func(id string) string
 	log    *slog.Logger
+	fast   *fastPublisher
 
 	last      place                     // of what was acknowledged last; all of a batch is behind it
 	retries   atomic.Int64              // batches that had to be tried again
@@ -47,8 +48,12 @@ func newAppender(js jetstream.JetStream, stream string, cfg Config, admit func(c
 	return &appender{
 		js: js, stream: stream, durability: cfg.Durability, timeout: cfg.PublishTimeout,
 		admit: admit, restore: restore, log: log.With("stream", stream),
+		fast: newFastPublisher(js.Conn()),
 	}
 }
+
+// close ends what append began to listen to.
+func (a *appender) close() { a.fast.close() }
 
 // delivery is a batch on its way.
 type delivery struct {
@@ -179,13 +184,13 @@ func (a *appender) publishSome(ctx context.Context, d *delivery) error {
 	if n == 1 {
 		return a.publishEach(ctx, d, n)
 	}
-	publish := publishFast
+	publish := a.fast.publish
 	if a.durability == PowerSafe {
 		publish = a.publishAtomic
 	}
 	batchCtx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	seq, err := publish(batchCtx, a.js.Conn(), d.msgs[:n])
+	seq, err := publish(batchCtx, d.msgs[:n])
 	if errors.Is(err, errDuplicate) || isCode(err, jetstreamext.JSErrCodeBatchPublishDuplicateMsgID) {
 		// A copy of some of these got in since we looked: one by one, then.
 		return a.publishEach(ctx, d, n)
@@ -202,7 +207,7 @@ func (a *appender) publishSome(ctx context.Context, d *delivery) error {
 
 // publishAtomic stores all or nothing; the server writes through to the disk
 // once for all.
-func (a *appender) publishAtomic(ctx context.Context, _ *nats.Conn, msgs []*nats.Msg) (uint64, error) {
+func (a *appender) publishAtomic(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
 	ack, err := jetstreamext.PublishMsgBatch(ctx, a.js, msgs, jetstreamext.BatchFlowControl{})
 	if err != nil {
 		return 0, err //nolint:wrapcheck // by the caller

@@ -35,17 +35,20 @@ func appendMany(b *testing.B, js jetstream.JetStream, durability Durability) {
 	a := newAppender(js, stream.Ticks, Config{Durability: durability, PublishTimeout: 10 * time.Second}, always, nil, log)
 	payload := make([]byte, 110)
 	batch := make([]*nats.Msg, 0, 1000)
+	var out outgoing
+	subjects := make([]string, 500)
+	for i := range subjects {
+		subjects[i] = stream.TickSubject("S" + strconv.Itoa(i))
+	}
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
-		msg := nats.NewMsg(stream.TickSubject("S" + strconv.Itoa(i%500)))
-		msg.Data = payload
-		msg.Header.Set(nats.MsgIdHdr, "b."+strconv.Itoa(i))
-		if batch = append(batch, msg); len(batch) == cap(batch) || i == b.N-1 {
+		if batch = append(batch, out.make(subjects[i%len(subjects)], "b."+strconv.Itoa(i), payload)); len(batch) == cap(batch) || i == b.N-1 {
 			if err := a.append(b.Context(), 0, batch, time.Time{}); err != nil {
 				b.Fatal(err)
 			}
 			batch = batch[:0]
+			out.reset()
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ticks/s")

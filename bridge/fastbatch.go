@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,8 +16,9 @@ const (
 	// fastFlow is after how many messages the server is asked to acknowledge;
 	// it may answer with another number.
 	fastFlow = 200
-	// fastWindow is how many acknowledgements may be outstanding.
-	fastWindow = 20
+	// fastWindow is how many acknowledgements may be outstanding: a whole batch,
+	// which is far below what the server takes in without being held up.
+	fastWindow = 50
 	// fastPing is after how long without an acknowledgement one is asked for.
 	fastPing = time.Second
 	// maxAcks bounds the acknowledgements that wait to be read. One that finds
@@ -33,12 +35,46 @@ const (
 	fastAsk
 )
 
+// fastPublisher publishes fast batches, one at a time.
+type fastPublisher struct {
+	nc    *nats.Conn
+	inbox string
+	acks  chan *nats.Msg
+	last  uint64 // batch
+	heard *nats.Subscription
+}
+
+// newFastPublisher makes one; close it when it is no longer needed.
+func newFastPublisher(nc *nats.Conn) *fastPublisher {
+	return &fastPublisher{nc: nc, inbox: nc.NewInbox(), acks: make(chan *nats.Msg, maxAcks)}
+}
+
+// listen subscribes to the acknowledgements of all batches; nats.go does so
+// again on each new connection.
+func (p *fastPublisher) listen() error {
+	if p.heard != nil && p.heard.IsValid() {
+		return nil
+	}
+	var err error
+	if p.heard, err = p.nc.ChanSubscribe(p.inbox+".>", p.acks); err != nil {
+		return fmt.Errorf("listen for acknowledgements: %w", err)
+	}
+	return nil
+}
+
+func (p *fastPublisher) close() {
+	if p.heard != nil {
+		_ = p.heard.Unsubscribe() // fails on a closed connection, where it is gone
+	}
+}
+
 // fastBatch is one fast batch under way: messages go out one behind the other,
 // the server acknowledges every so many, and ends the batch where one is missing.
 type fastBatch struct {
 	nc     *nats.Conn
-	acks   chan *nats.Msg
-	prefix string // of reply subjects
+	acks   <-chan *nats.Msg
+	own    string // prefix of the subjects of its acknowledgements
+	prefix []byte // of reply subjects
 	flow   int
 	begun  bool // the server has taken the batch on
 	sent   int
@@ -56,19 +92,19 @@ type fastAck struct {
 	Error     *jetstream.APIError `json:"error"`
 }
 
-// publishFast publishes msgs as a fast batch and returns the sequence of the
-// last that was stored. On an error the first so many of them may be stored.
-func publishFast(ctx context.Context, nc *nats.Conn, msgs []*nats.Msg) (seq uint64, err error) {
-	inbox := nc.NewInbox()
+// publish publishes msgs as a fast batch and returns the sequence of the last
+// that was stored. On an error the first so many of them may be stored.
+func (p *fastPublisher) publish(ctx context.Context, msgs []*nats.Msg) (seq uint64, err error) {
+	if err := p.listen(); err != nil {
+		return 0, err
+	}
+	p.last++
+	// The token before the flow is the batch's name, for the whole server.
+	own := p.inbox + "." + p.inbox[strings.LastIndexByte(p.inbox, '.')+1:] + "-" + strconv.FormatUint(p.last, 36) + "."
 	b := &fastBatch{
-		nc: nc, flow: fastFlow, prefix: inbox + "." + strconv.Itoa(fastFlow) + ".fail.",
-		acks: make(chan *nats.Msg, min(len(msgs), maxAcks)+fastWindow),
+		nc: p.nc, acks: p.acks, flow: fastFlow, own: own,
+		prefix: append([]byte(own), strconv.Itoa(fastFlow)+".fail."...),
 	}
-	replies, err := nc.ChanSubscribe(inbox+".>", b.acks)
-	if err != nil {
-		return 0, fmt.Errorf("listen for acknowledgements: %w", err)
-	}
-	defer func() { _ = replies.Unsubscribe() }() // fails on a closed connection, where it is gone
 	for i, msg := range msgs {
 		if err := b.send(msg, i == len(msgs)-1); err != nil {
 			return 0, err
@@ -115,12 +151,18 @@ func (b *fastBatch) send(msg *nats.Msg, last bool) error {
 }
 
 func (b *fastBatch) reply(seq, kind int) string {
-	return b.prefix + strconv.Itoa(seq) + "." + strconv.Itoa(kind) + ".$FI"
+	subject := strconv.AppendInt(append(make([]byte, 0, 96), b.prefix...), int64(seq), 10)
+	return string(append(append(append(subject, '.'), byte('0'+kind)), ".$FI"...))
 }
 
 // mustWait tells whether the server has to say something before more is sent.
+// As much as it acknowledges at once goes out before it has taken the batch on,
+// so that a few ticks wait for one answer only.
 func (b *fastBatch) mustWait() bool {
-	return !b.begun || b.sent >= b.acked+b.flow*fastWindow
+	if !b.begun {
+		return b.sent >= fastFlow
+	}
+	return b.sent >= b.acked+b.flow*fastWindow
 }
 
 // await takes one acknowledgement, and asks for it where it stays away.
@@ -143,6 +185,9 @@ func (b *fastBatch) await(ctx context.Context, subject string) error {
 }
 
 func (b *fastBatch) take(msg *nats.Msg) error {
+	if !strings.HasPrefix(msg.Subject, b.own) {
+		return nil // of an earlier batch
+	}
 	if len(msg.Data) == 0 {
 		return nats.ErrNoResponders
 	}

@@ -131,6 +131,8 @@ func (i *Ingress) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { i.publishGaps(reading); return nil }) // ends with ctx
 	err := group.Wait()
+	i.publisher.appender.close()
+	i.rejecter.appender.close()
 	i.source.finish(lasting)
 	retire()
 	err = errors.Join(err, campaign.Wait())

@@ -65,6 +65,7 @@ type batch struct {
 	all  []message
 	msgs []*nats.Msg // to be stored: ticks and marks
 	kept []message   // the ticks among all
+	out  outgoing    // makes msgs
 	tick tick.Tick
 	// shared, of a channel: what was heard up to a position, where this bridge
 	// began to lead, may be stored already, by another.
@@ -129,13 +130,13 @@ func (p *publisher) done(b *batch) {
 	p.backlog.settleAll(p.appender.last)
 	clear(b.all)
 	clear(b.kept)
-	clear(b.msgs)
 }
 
 // handle stores the ticks and marks of a batch and rejects the rest.
 func (p *publisher) handle(ctx context.Context, b *batch) error {
 	b.msgs, b.kept = b.msgs[:0], b.kept[:0]
 	var unsure time.Time
+	b.out.reset()
 	for i := range b.all {
 		m := &b.all[i]
 		if m.gap != nil {
@@ -149,7 +150,7 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 		}
 		unsure = b.unsureSince(unsure, m)
 		if m.isMark() {
-			b.msgs = p.appendMarks(b.msgs, m)
+			p.addMarks(b, m)
 			continue
 		}
 		msg, err := p.encode(ctx, b, m)
@@ -193,7 +194,7 @@ func (p *publisher) encode(ctx context.Context, b *batch, m *message) (*nats.Msg
 	if m.reason != "" {
 		return reject(m.reason, m.detail)
 	}
-	payload := []byte(m.payload)
+	payload := readOnly(m.payload)
 	err := p.decoder.Decode(payload, m.receivedAt, &b.tick)
 	if refusal, ok := errors.AsType[*tick.Refusal](err); ok {
 		return reject(string(refusal.Reason), refusal.Detail)
@@ -205,24 +206,17 @@ func (p *publisher) encode(ctx context.Context, b *batch, m *message) (*nats.Msg
 	if refusal != nil {
 		return reject(string(refusal.Reason), refusal.Detail)
 	}
-	msg := nats.NewMsg(subject)
-	msg.Data = payload
 	p.next++
-	msg.Header.Set(nats.MsgIdHdr, p.names.messageID(p.prefix, m, p.next))
-	return msg, nil
+	return b.out.make(subject, p.names.messageID(p.prefix, m, p.next), payload), nil
 }
 
-// appendMarks adds a clock mark, one a partition.
-func (p *publisher) appendMarks(msgs []*nats.Msg, m *message) []*nats.Msg {
+// addMarks adds a clock mark, one a partition.
+func (p *publisher) addMarks(b *batch, m *message) {
 	// A struct of a string and a time always encodes.
 	data, _ := json.Marshal(event.NewClockMark(m.watermark))
 	p.next++
 	at := p.names.messageID(p.prefix, m, p.next)
 	for partition := range int(p.partitions.Load()) {
-		msg := nats.NewMsg(stream.ClockSubject(partition))
-		msg.Data = data
-		msg.Header.Set(nats.MsgIdHdr, markID(at, m.watermark, partition))
-		msgs = append(msgs, msg)
+		b.msgs = append(b.msgs, b.out.make(stream.ClockSubject(partition), markID(at, m.watermark, partition), data))
 	}
-	return msgs
 }

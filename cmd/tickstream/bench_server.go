@@ -27,11 +27,14 @@ func serverFlags(server string) []cli.Flag {
 func benchNATSCommand() *cli.Command {
 	return &cli.Command{
 		Name: "nats", Hidden: true, Usage: "Be the NATS server of a benchmark",
-		Flags: append(serverFlags("bench-nats"), &cli.StringFlag{Name: "store", Sources: env("bench-nats", "store"), Required: true, Usage: "`FOLDER` of JetStream"}),
+		Flags: append(serverFlags("bench-nats"),
+			&cli.StringFlag{Name: "store", Sources: env("bench-nats", "store"), Required: true, Usage: "`FOLDER` of JetStream"},
+			&cli.BoolFlag{Name: "sync-always", Sources: env("bench-nats", "sync-always"), Usage: "call fsync before each acknowledgement"},
+		),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			s, err := server.NewServer(&server.Options{
 				ServerName: "bench", Host: loopback, Port: cmd.Int("port"),
-				JetStream: true, StoreDir: cmd.String("store"), JetStreamMaxStore: 1 << 50, NoSigs: true,
+				JetStream: true, StoreDir: cmd.String("store"), JetStreamMaxStore: 1 << 50, SyncAlways: cmd.Bool("sync-always"), NoSigs: true,
 			})
 			if err != nil {
 				return fmt.Errorf("make the nats server: %w", err)

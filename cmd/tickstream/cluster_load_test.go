@@ -23,8 +23,8 @@ import (
 // loadSymbols are published in turn.
 var loadSymbols = []string{"AAPL", "BRK.B", "MSFT", "^SPX"}
 
-// load is AppV2: it publishes numbered ticks until it is stopped.
-type load struct {
+// clusterLoad is AppV2: it publishes numbered ticks until it is stopped.
+type clusterLoad struct {
 	t       *testing.T
 	client  *redis.Client
 	channel string
@@ -41,7 +41,7 @@ type tickNumber struct {
 	Volume int    `json:"volume"`
 }
 
-func (l *load) publish(symbol string, at time.Time) {
+func (l *clusterLoad) publish(symbol string, at time.Time) {
 	l.mu.Lock()
 	l.sent[symbol]++
 	n := l.sent[symbol]
@@ -55,7 +55,7 @@ func (l *load) publish(symbol string, at time.Time) {
 
 // run first publishes an hour of bars, as a feed does that is started late;
 // then live ticks, and now and then a late one.
-func (l *load) run() {
+func (l *clusterLoad) run() {
 	for minute := 50; minute > 1; minute-- {
 		for _, symbol := range loadSymbols {
 			l.publish(symbol, time.Now().Add(-time.Duration(minute)*time.Minute))
@@ -81,13 +81,13 @@ func (l *load) run() {
 	}
 }
 
-func (l *load) last(symbol string) int {
+func (l *clusterLoad) last(symbol string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.sent[symbol]
 }
 
-func (l *load) end() {
+func (l *clusterLoad) end() {
 	close(l.stop)
 	l.wg.Wait()
 }
@@ -97,7 +97,7 @@ func (l *load) end() {
 type clusterRun struct {
 	t *testing.T
 	*cluster
-	*load
+	*clusterLoad
 	bridge *exec.Cmd
 	work   *pipelines
 }
@@ -105,7 +105,7 @@ type clusterRun struct {
 func (c *cluster) run() *clusterRun {
 	t := c.t
 	server := testbed.StartRedis(t)
-	r := &clusterRun{t: t, cluster: c, load: &load{
+	r := &clusterRun{t: t, cluster: c, clusterLoad: &clusterLoad{
 		t: t, client: server.Client(), channel: server.Channels.Ticks, stop: make(chan struct{}), sent: map[string]int{},
 	}}
 	r.bridge = exec.CommandContext(t.Context(), os.Args[0], "bridge", "--nats", c.urls("bridge"), "--redis", server.URL,
@@ -136,7 +136,7 @@ func (c *cluster) run() *clusterRun {
 		heard, err := r.client.PubSubNumSub(ctx, r.channel).Result()
 		return err == nil && heard[r.channel] == 1
 	})
-	r.wg.Go(r.load.run) // ends with end, or the test
+	r.wg.Go(r.clusterLoad.run) // ends with end, or the test
 	return r
 }
 

@@ -54,6 +54,8 @@ type Usage struct {
 	CPUPercent    float64 `json:"cpu_percent"` // of one core
 	MemoryBytes   uint64  `json:"memory_bytes"`
 	MemoryPercent float64 `json:"memory_percent"`
+	HeapBytes     uint64  `json:"heap_bytes"`  // in use after the last garbage collection
+	Allocations   uint64  `json:"allocations"` // of objects, since the process started
 	Threads       int     `json:"threads"`
 	Goroutines    int     `json:"goroutines"`
 }

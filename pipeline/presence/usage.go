@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/metrics"
 	"sync"
 	"time"
 
@@ -60,6 +61,11 @@ func (s *Sampler) Sample() Usage {
 	}
 	if percent, err := s.process.MemoryPercent(); err == nil {
 		s.last.MemoryPercent = float64(percent)
+	}
+	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:objects"}}
+	metrics.Read(heap)
+	if live, allocated := heap[0].Value, heap[1].Value; live.Kind() == metrics.KindUint64 && allocated.Kind() == metrics.KindUint64 {
+		s.last.HeapBytes, s.last.Allocations = live.Uint64(), allocated.Uint64()
 	}
 	if threads, err := s.process.NumThreads(); err == nil {
 		s.last.Threads = int(threads)

@@ -15,8 +15,8 @@ func TestSamplerMeasuresThisProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := sampler.Sample()
-	if first.MemoryBytes < 1<<20 || first.MemoryPercent <= 0 || first.MemoryPercent > 100 || first.Threads < 1 {
-		t.Errorf("first sample = %+v, want this process's memory and threads", first)
+	if first.MemoryBytes < 1<<20 || first.MemoryPercent <= 0 || first.MemoryPercent > 100 || first.Threads < 1 || first.Allocations < 1 {
+		t.Errorf("first sample = %+v, want this process's memory, threads and allocations", first)
 	}
 	if again := sampler.Sample(); again != first {
 		t.Errorf("at once again = %+v, want the same %+v", again, first)

@@ -45,7 +45,7 @@ func (s *System) makePostgres() error {
 	if out, err := make.CombinedOutput(); err != nil {
 		return fmt.Errorf("make a database: %w: %s", err, out)
 	}
-	address, err := freeAddress()
+	address, err := FreeAddress()
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package rig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +21,7 @@ type Process struct {
 	args []string
 	env  []string
 	log  *os.File
+	out  *os.File // nil: the log
 	died func(name string, err error)
 	// prepare and stop are other than usual where they are set.
 	prepare func(*exec.Cmd)
@@ -48,7 +50,7 @@ func (p *Process) Start() error {
 		}
 	}
 	cmd := exec.Command(p.path, p.args...) //nolint:gosec,noctx // our own binary or a server's, ended by Kill
-	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, cmp.Or(p.out, p.log), p.log
 	if p.prepare != nil {
 		p.prepare(cmd)
 	}

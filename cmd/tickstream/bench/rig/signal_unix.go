@@ -16,14 +16,6 @@ func interrupt(p *os.Process) error { return p.Signal(syscall.SIGINT) }
 func stall(p *os.Process) error     { return p.Signal(syscall.SIGSTOP) }
 func resume(p *os.Process) error    { return p.Signal(syscall.SIGCONT) }
 
-// setApart keeps a terminal's Ctrl-C from the process: who runs the rig ends it.
-func setApart(cmd *exec.Cmd) {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Setpgid = true
-}
-
 // notRoot has root run a process as the user of that name, and gives it the
 // folder; parent it may then pass through. Anybody else runs it himself.
 func notRoot(name, parent, folder string) (func(*exec.Cmd), error) {

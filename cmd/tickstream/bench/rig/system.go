@@ -78,7 +78,7 @@ func New(cfg Config) (*System, error) {
 }
 
 func (s *System) make() error {
-	natsAddress, err := freeAddress()
+	natsAddress, err := FreeAddress()
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (s *System) makeRedis() error {
 		s.RealRedis = true
 		return nil
 	}
-	address, err := freeAddress()
+	address, err := FreeAddress()
 	if err != nil {
 		return err
 	}
@@ -248,9 +248,9 @@ func (s *System) Close() error {
 	return errors.Join(errs...)
 }
 
-// freeAddress is one on loopback where nothing listens, of a port that no
+// FreeAddress is one on loopback where nothing listens, of a port that no
 // system gives to clients by itself: it must be free again after a kill.
-func freeAddress() (string, error) {
+func FreeAddress() (string, error) {
 	var err error
 	for range 100 {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(20_000))) //nolint:gosec // no secret
