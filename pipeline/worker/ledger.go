@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tickstock/tickstream/pipeline/event"
-	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
 // ledgerKey names one bar, or one signal on it.
@@ -171,7 +170,6 @@ func (l *ledger) renumber(pending []result) {
 		}
 		e.published = true
 		r.data = withState(r.data, e.revision, withdrawn)
-		r.id = resultID(key.kind, stream.PatternToken(key.name), key.symbol, key.timeframe, event.Seconds(key.start), e.revision)
 	}
 }
 
