@@ -23,18 +23,22 @@ const (
 	flagStanding // what stood before its corrections follows
 )
 
-// slotBytes is the least that a bar takes.
-const slotBytes = 17
+const (
+	// slotBytes is the least that a bar takes.
+	slotBytes = 17
+	// slotRoom is more than nearly all take.
+	slotRoom = 48
+)
 
 // place is what a packed bar is written relative to: the bar before it.
 type place struct {
-	end, length int64 // Unix seconds, seconds
-	close       tick.Decimal
-	sequence    uint64 // of its last tick
+	end      int64 // Unix seconds
+	close    tick.Decimal
+	sequence uint64 // of its last tick
 }
 
 func (sl *slot) place() place {
-	return place{end: sl.end, length: sl.end - sl.start, close: sl.sum.Close, sequence: sl.sum.LastSequence}
+	return place{end: sl.end, close: sl.sum.Close, sequence: sl.sum.LastSequence}
 }
 
 // appendSlot appends a bar whole, some thirty bytes: times, prices and sequences
@@ -65,7 +69,7 @@ func appendSlot(dst []byte, sl *slot, before place) []byte {
 	}
 	dst = append(dst, flags, byte(priceZeros<<4|timeZeros), byte(volumeZeros))
 	dst = binary.AppendVarint(dst, sl.start-before.end)
-	dst = binary.AppendVarint(dst, sl.end-sl.start-before.length)
+	dst = binary.AppendVarint(dst, sl.end-sl.start)
 	if flags&flagRevised != 0 {
 		dst = binary.AppendUvarint(dst, uint64(sl.revision))
 		dst = binary.AppendUvarint(dst, uint64(sl.signalRevision))
@@ -111,7 +115,7 @@ func readSlot(r *encoded.Reader, before place) (sl slot) {
 	}
 	sl.closed, sl.published, sl.dirty = flags&flagClosed != 0, flags&flagPublished != 0, flags&flagDirty != 0
 	sl.start = before.end + r.Varint()
-	sl.end = sl.start + before.length + r.Varint()
+	sl.end = sl.start + r.Varint()
 	if flags&flagRevised != 0 {
 		sl.revision, sl.signalRevision = uint32(r.Uvarint()), uint32(r.Uvarint()) //nolint:gosec // as it was written
 	}

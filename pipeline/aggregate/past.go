@@ -9,7 +9,7 @@ import (
 
 // forgetTogether is how much longer than they may change bars are kept, to be
 // forgotten several at once.
-const forgetTogether = int64(16 * time.Minute / time.Second)
+const forgetTogether = int64(8 * time.Minute / time.Second)
 
 // past holds the closed bars of a series that may still change, packed: nearly
 // all of them never do.
@@ -24,8 +24,10 @@ func (p *past) add(sl *slot) {
 	if len(p.packed) == 0 {
 		p.firstEnd, p.last = sl.end, place{}
 	}
-	if room := cap(p.packed) - len(p.packed); room < 64 { // not twice as much, as append would
-		p.packed = append(make([]byte, 0, len(p.packed)+128), p.packed...)
+	n := len(p.packed)
+	if cap(p.packed)-n < slotRoom { // room for one more, not twice as much as append would give
+		room := append([]byte(nil), make([]byte, n+slotRoom)...) // and what the allocator rounds up to
+		p.packed = append(room[:0], p.packed...)
 	}
 	p.packed = appendSlot(p.packed, sl, p.last)
 	p.last = sl.place()
@@ -80,15 +82,21 @@ func (p *Partition) forget(s *series, horizon int64) {
 	if s.study != nil {
 		p.openBase(s.study, base)
 	}
-	kept := past{packed: make([]byte, 0, len(s.past.packed))}
-	s.past.each(func(sl *slot) {
+	// The first bar that is kept is written anew; those behind it stay as they are.
+	r, before := encoded.Reader{Left: s.past.packed}, place{}
+	kept := past{packed: p.scratch.packed[:0]}
+	for len(r.Left) > 0 && len(kept.packed) == 0 {
+		sl := readSlot(&r, before)
+		before = sl.place()
 		switch {
 		case sl.end > horizon:
-			kept.add(sl)
+			kept.add(&sl)
+			kept.packed, kept.last = append(kept.packed, r.Left...), s.past.last
 		case s.study != nil:
-			base.measure(p.candleOf(sl), &p.scratch.before)
+			base.measure(p.candleOf(&sl), &p.scratch.before)
 		}
-	})
+	}
+	p.scratch.packed, kept.packed = kept.packed, append(s.past.packed[:0], kept.packed...)
 	if s.past = kept; s.study != nil {
 		s.study.base = base.appendBinary(s.study.base[:0])
 	}

@@ -84,6 +84,7 @@ type scratch struct {
 	alert         event.IndicatorAlert
 	before, after measurement
 	base          *measures
+	packed        []byte
 	closings      []closing
 	stood         []standing
 }
