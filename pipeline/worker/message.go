@@ -18,9 +18,9 @@ type message struct {
 
 func (m *message) time() time.Time { return time.Unix(0, m.storedAt) }
 
-// The subject to acknowledge at is $JS.ACK.<stream>.<consumer>.<deliveries>, then
-// the numbers below; with a domain and an account before the stream where it has
-// eleven tokens or more.
+// The subject to acknowledge at is $JS.ACK.<stream>.<consumer>.<deliveries>.<stream
+// sequence>.<consumer sequence>.<time>.<pending>; with a domain and an account
+// before the stream, and maybe more at the end, where it has eleven tokens or more.
 const (
 	shortReply  = 9
 	longReply   = 11
@@ -30,34 +30,41 @@ const (
 // newMessage reads what the server says of msg as [jetstream.Msg.Metadata] does,
 // and allocates nothing. ok is false where it says nothing.
 func newMessage(msg jetstream.Msg) (m message, ok bool) {
-	var numbers [longReply + 1]uint64 // by token; 0 for one that is none
 	reply := msg.Reply()
-	if !strings.HasPrefix(reply, replyPrefix) {
-		return m, false
-	}
-	n, isNumber := 2, true
-	for i := len(replyPrefix); i < len(reply); i++ {
-		switch c := reply[i]; {
-		case c == '.':
-			if n++; n == len(numbers) {
-				return m, false
-			}
-			isNumber = true
-		case c < '0' || c > '9':
-			numbers[n], isNumber = 0, false
-		case isNumber:
-			numbers[n] = numbers[n]*10 + uint64(c-'0')
-		}
-	}
-	first := 5
-	switch n++; {
+	skipped := 5
+	switch n := strings.Count(reply, ".") + 1; {
 	case n >= longReply:
-		first = 7
+		skipped = 7
 	case n != shortReply:
 		return m, false
 	}
+	if !strings.HasPrefix(reply, replyPrefix) {
+		return m, false
+	}
+	for range skipped {
+		reply = reply[strings.IndexByte(reply, '.')+1:]
+	}
 	m.Msg = msg
-	m.sequence, m.delivered = numbers[first], numbers[first+1]
-	m.storedAt, m.pending = int64(numbers[first+2]), numbers[first+3] //nolint:gosec // a time
+	m.sequence, reply = leadingNumber(reply)
+	m.delivered, reply = leadingNumber(reply)
+	storedAt, reply := leadingNumber(reply)
+	m.storedAt = int64(storedAt) //nolint:gosec // a time
+	m.pending, _ = leadingNumber(reply)
 	return m, m.sequence > 0
+}
+
+// leadingNumber reads the number before the first dot, and returns what is
+// behind it. What is no number is 0.
+func leadingNumber(s string) (n uint64, rest string) {
+	for i := range len(s) {
+		c := s[i]
+		if c == '.' {
+			return n, s[i+1:]
+		}
+		if c < '0' || c > '9' {
+			return 0, s[i+1:]
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return n, ""
 }

@@ -17,9 +17,13 @@ import (
 // next.
 type press struct {
 	js jetstream.JetStream
+	// first is whose batches this one lets by, where there is one: bars before
+	// the many signals on them, that share their connection and their server.
+	first *press
 
 	mu      sync.Mutex
-	busy    bool // somebody publishes
+	idle    chan struct{} // closed when nobody publishes; nil where nobody ever did
+	busy    bool          // somebody publishes
 	waiting []*sheet
 }
 
@@ -43,7 +47,7 @@ func (p *press) publish(ctx context.Context, messages []*nats.Msg) (uint64, erro
 	p.mu.Lock()
 	p.waiting = append(p.waiting, s)
 	if !p.busy {
-		p.busy = true
+		p.busy, p.idle = true, make(chan struct{})
 		s.turn <- struct{}{}
 	}
 	p.mu.Unlock()
@@ -52,11 +56,28 @@ func (p *press) publish(ctx context.Context, messages []*nats.Msg) (uint64, erro
 		case <-s.done:
 			return s.sequence, s.err
 		case <-s.turn:
+			if p.first != nil {
+				p.first.await(ctx)
+			}
 			p.print(ctx)
 		case <-ctx.Done():
 			p.withdraw(s)
 			return 0, fmt.Errorf("publish a batch: %w", ctx.Err())
 		}
+	}
+}
+
+// await returns when nobody publishes, or ctx ends.
+func (p *press) await(ctx context.Context) {
+	p.mu.Lock()
+	idle := p.idle
+	p.mu.Unlock()
+	if idle == nil {
+		return
+	}
+	select {
+	case <-idle:
+	case <-ctx.Done():
 	}
 }
 
@@ -86,6 +107,8 @@ func (p *press) print(ctx context.Context) {
 func (p *press) pass() {
 	if p.busy = len(p.waiting) > 0; p.busy {
 		p.waiting[0].turn <- struct{}{}
+	} else {
+		close(p.idle)
 	}
 }
 

@@ -44,6 +44,7 @@ func New(cfg Config, js jetstream.JetStream, log *slog.Logger) (*Worker, error) 
 	for _, name := range []string{stream.Bars, stream.Signals, stream.Rejects} {
 		w.presses[name] = &press{js: js}
 	}
+	w.presses[stream.Signals].first = w.presses[stream.Bars]
 	return w, nil
 }
 
