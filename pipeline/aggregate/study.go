@@ -72,9 +72,9 @@ type measurement struct {
 
 func (m *measurement) clear() { m.readings, m.matches = m.readings[:0], m.matches[:0] }
 
-func (s *measures) measure(c candle.Candle, m *measurement) {
-	m.readings = s.indicators.Update(c, m.readings[:0])
-	m.matches = s.patterns.Update(c, m.matches[:0])
+func (m *measures) measure(c candle.Candle, into *measurement) {
+	into.readings = m.indicators.Update(c, into.readings[:0])
+	into.matches = m.patterns.Update(c, into.matches[:0])
 }
 
 // scratch is memory that messages use in turn.

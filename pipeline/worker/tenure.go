@@ -70,7 +70,7 @@ func (t *tenure) run(ctx context.Context) error {
 	if err := t.restore(ctx); err != nil {
 		return fmt.Errorf("take over partition %d: %w", t.partition, err)
 	}
-	if err := t.consume(ctx); err != nil && ctx.Err() == nil {
+	if err := t.consume(ctx); ctx.Err() == nil {
 		return fmt.Errorf("partition %d: %w", t.partition, err)
 	}
 	t.leave(context.WithoutCancel(ctx))
@@ -82,7 +82,7 @@ func (t *tenure) outboxes() []*outbox {
 }
 
 // consume goes on from where the state is: together with the other partitions
-// of this worker while far behind.
+// of this worker while far behind. It returns the error that ends it.
 func (t *tenure) consume(ctx context.Context) error {
 	for together := true; ; {
 		begin := t.aggregator.Sequence()
