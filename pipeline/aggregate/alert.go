@@ -57,7 +57,7 @@ func (p *Partition) levelsOf(c candle.Candle, m *measurement) levels {
 
 // alert gives the crossings between the last bar and this, and makes this the
 // last. A level that the last bar did not have yet cannot be crossed.
-func (p *Partition) alert(key event.BarKey, s *series, c candle.Candle, m *measurement) {
+func (p *Partition) alert(key event.BarKey, s *study, c candle.Candle, m *measurement) {
 	was, is := s.last, p.levelsOf(c, m)
 	s.last = is
 	give := func(crossed bool, name, of string, value, threshold float64, direction, severity string) {

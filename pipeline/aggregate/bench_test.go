@@ -1,3 +1,5 @@
+//go:build unix
+
 package aggregate_test
 
 import (
@@ -9,6 +11,7 @@ import (
 
 	"github.com/tickstock/tickstream/pipeline/aggregate"
 	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/testbed"
 	"github.com/tickstock/tickstream/pipeline/tick"
 )
 
@@ -44,10 +47,10 @@ func BenchmarkTick(b *testing.B) {
 			}
 			clock := time.Date(2026, 3, 2, 14, 30, 0, 0, time.UTC).UnixNano()
 			sequence := uint64(0)
-			next := func() {
+			next := func(step time.Duration) {
 				i := int(sequence) % symbols
 				if i == 0 {
-					clock += int64(time.Second)
+					clock += int64(step)
 				}
 				sequence++
 				t := &ticks[i]
@@ -55,35 +58,49 @@ func BenchmarkTick(b *testing.B) {
 				t.Price += tick.Decimal(sequence%7) - 3
 				p.Tick(t, sequence)
 			}
-			for range symbols * 60 * 70 { // until bars leave the window of corrections
-				next()
+			for range symbols * 80 { // until bars leave the window of corrections
+				next(time.Minute)
 			}
 			runtime.GC()
 			b.ReportAllocs()
+			before := testbed.Processor()
 			for b.Loop() {
-				next()
+				next(time.Second)
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns/tick")
+			b.ReportMetric(float64((testbed.Processor()-before).Nanoseconds())/float64(b.N), "cpu-ns/tick")
 		})
 	}
 }
 
-// BenchmarkMemory is what one symbol costs once all its windows are full.
+// BenchmarkMemory is what one symbol costs once all its windows are full: five
+// trades a minute at times of milliseconds, prices that walk in cents, for longer
+// than the longest average and the window of corrections.
 func BenchmarkMemory(b *testing.B) {
-	const symbols = 1000
+	const symbols, minutes, trades = 500, 290, 5
 	var before, after runtime.MemStats
 	for b.Loop() {
+		random := rand.New(rand.NewPCG(2, 3))
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		p, err := aggregate.New(aggregate.Config{}, &nothing{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		start := time.Date(2026, 3, 2, 14, 30, 0, 0, time.UTC)
-		for minute := range 75 {
+		start := time.Date(2026, 3, 2, 14, 30, 0, 0, time.UTC).UnixNano()
+		cents := make([]int64, symbols)
+		for i := range cents {
+			cents[i] = 1000 + int64(i)*97
+		}
+		sequence := uint64(1 << 30)
+		for step := range minutes * trades {
 			for i := range symbols {
-				t := tick.Tick{Symbol: fmt.Appendf(nil, "S%d", i), Price: tick.One, Volume: tick.One, UnixNanos: start.Add(time.Duration(minute) * time.Minute).UnixNano()}
-				p.Tick(&t, uint64(minute*symbols+i+1))
+				cents[i] = max(100, cents[i]+random.Int64N(9)-4)
+				t := tick.Tick{
+					Symbol: fmt.Appendf(nil, "S%d", i), Price: tick.Decimal(cents[i]) * tick.One / 100, Volume: tick.Decimal(1+random.Int64N(2000)) * tick.One,
+					UnixNanos: start + int64(step)*int64(time.Minute)/trades + random.Int64N(1000)*int64(time.Millisecond),
+				}
+				sequence++
+				p.Tick(&t, sequence)
 			}
 		}
 		runtime.GC()
@@ -94,5 +111,6 @@ func BenchmarkMemory(b *testing.B) {
 		}
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/symbols, "B/symbol")
 		b.ReportMetric(float64(len(encoded))/symbols, "checkpointB/symbol")
+		runtime.KeepAlive(p)
 	}
 }

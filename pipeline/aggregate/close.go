@@ -1,8 +1,6 @@
 package aggregate
 
 import (
-	"time"
-
 	"github.com/tickstock/tickstream/pipeline/candle"
 )
 
@@ -28,10 +26,11 @@ func (p *Partition) closeBars() {
 	for _, c := range p.scratch.closings {
 		p.signal(c)
 	}
-	horizon := (p.watermark - int64(p.cfg.MaxAge)) / int64(time.Second)
+	horizon := (p.watermark - int64(p.cfg.MaxAge)) / second
 	for _, s := range p.symbols {
 		for i := range s.series {
-			s.series[i].forget(horizon, &p.scratch.before)
+			s.series[i].pack()
+			p.forget(&s.series[i], horizon)
 		}
 	}
 }
@@ -40,7 +39,7 @@ func (p *Partition) closeSeries(s *symbol, timeframe int) {
 	series := &s.series[timeframe]
 	for i := series.closedCount(); i < len(series.slots); i++ {
 		slot := &series.slots[i]
-		end := slot.end * int64(time.Second)
+		end := slot.end * second
 		if end > p.watermark {
 			p.nextClose = min(p.nextClose, end)
 			return
@@ -50,7 +49,7 @@ func (p *Partition) closeSeries(s *symbol, timeframe int) {
 			p.rollUp(s, slot)
 		}
 		p.publishBar(s, timeframe, slot)
-		if series.head != nil {
+		if series.study != nil {
 			p.scratch.closings = append(p.scratch.closings, closing{s, timeframe, i})
 		}
 	}
@@ -69,7 +68,8 @@ func (p *Partition) signal(c closing) {
 	series := &c.symbol.series[c.timeframe]
 	slot := &series.slots[c.slot]
 	now := &p.scratch.after
-	series.head.measure(slot.candle, now)
+	bar := p.candleOf(slot)
+	series.study.head.measure(bar, now)
 	key := slot.key(c.symbol.name, p.timeframes[c.timeframe])
 	for _, r := range now.readings {
 		p.giveIndicator(key, r, slot.signalRevision, false)
@@ -77,7 +77,7 @@ func (p *Partition) signal(c closing) {
 	for _, m := range now.matches {
 		p.givePattern(key, slot, m, slot.signalRevision, false)
 	}
-	p.alert(key, series, slot.candle, now)
+	p.alert(key, series.study, bar, now)
 }
 
 func (p *Partition) candleOf(sl *slot) candle.Candle {

@@ -25,6 +25,11 @@ func (p *Partition) publishCorrections() {
 		p.correctSignals(rest[:n])
 		rest = rest[n:]
 	}
+	for _, s := range p.dirty {
+		for i := range s.series {
+			s.series[i].pack()
+		}
+	}
 	p.dirty = p.dirty[:0]
 	p.flushAt = never
 }
@@ -37,8 +42,14 @@ func (p *Partition) correctSeries(s *symbol, timeframe int) {
 		if !slot.dirty {
 			continue
 		}
-		if series.head != nil {
-			p.scratch.stood = append(p.scratch.stood, standing{slot: slot.start, symbol: s, timeframe: timeframe, candle: slot.candle, published: slot.published})
+		if series.study != nil {
+			stood := standing{slot: slot.start, symbol: s, timeframe: timeframe, published: slot.published}
+			if slot.stood != nil {
+				stood.candle = *slot.stood
+				stood.candle.Start = slot.start
+				stood.candle.Day, _, _ = p.market.Day(slot.start)
+			}
+			p.scratch.stood = append(p.scratch.stood, stood)
 		}
 		p.publishBar(s, timeframe, slot)
 	}
@@ -58,14 +69,16 @@ type standing struct {
 func (p *Partition) correctSignals(changed []standing) {
 	s, timeframe := changed[0].symbol, changed[0].timeframe
 	series := &s.series[timeframe]
+	study := series.study
 	before, after := &p.scratch.before, &p.scratch.after
-	old, now := p.scratch.old, series.head
-	old.copyFrom(series.base)
-	now.copyFrom(series.base)
+	old, now := p.scratch.base, &study.head
+	p.openBase(study, old)
+	now.copyFrom(old)
 	closed := series.closedCount()
 	for i := range series.slots[:closed] {
 		slot := &series.slots[i]
-		stood, published := slot.candle, true
+		stands := p.candleOf(slot)
+		stood, published := stands, true
 		if k := slices.IndexFunc(changed, func(w standing) bool { return w.slot == slot.start }); k >= 0 {
 			stood, published = changed[k].candle, changed[k].published
 		}
@@ -73,9 +86,9 @@ func (p *Partition) correctSignals(changed []standing) {
 		if published {
 			old.measure(stood, before)
 		}
-		now.measure(slot.candle, after)
+		now.measure(stands, after)
 		if slot.start < changed[0].slot {
-			series.last = p.levelsOf(slot.candle, after)
+			study.last = p.levelsOf(stands, after)
 			continue
 		}
 		key := slot.key(s.name, p.timeframes[timeframe])
@@ -87,9 +100,9 @@ func (p *Partition) correctSignals(changed []standing) {
 			slot.signalRevision = revision
 		}
 		if !published && i == closed-1 {
-			p.alert(key, series, slot.candle, after) // the first close of a bar that came late
+			p.alert(key, study, stands, after) // the first close of a bar that came late
 		} else {
-			series.last = p.levelsOf(slot.candle, after)
+			study.last = p.levelsOf(stands, after)
 		}
 	}
 }

@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/tickstock/tickstream/pipeline/bar"
 	"github.com/tickstock/tickstream/pipeline/encoded"
-	"github.com/tickstock/tickstream/pipeline/exact"
-	"github.com/tickstock/tickstream/pipeline/tick"
 )
 
 // encodingVersion changes with whatever changes the encoding.
-const encodingVersion = 1
+const encodingVersion = 2
 
 // ErrEncoding is returned for bytes that no [Partition] was encoded to, or one
 // of another version or other settings.
@@ -40,10 +37,7 @@ func (p *Partition) AppendBinary(dst []byte) ([]byte, error) {
 		}
 		dst = appendText(dst, s.name)
 		for i := range s.series {
-			var err error
-			if dst, err = s.series[i].appendBinary(dst); err != nil {
-				return nil, fmt.Errorf("encode %s %s: %w", s.name, p.timeframes[i], err)
-			}
+			dst = s.series[i].appendBinary(dst)
 		}
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(p.dirty)))
@@ -53,68 +47,19 @@ func (p *Partition) AppendBinary(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-func (s *series) appendBinary(dst []byte) ([]byte, error) {
+func (s *series) appendBinary(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(s.past.packed)))
+	dst = append(dst, s.past.packed...)
 	dst = binary.AppendUvarint(dst, uint64(len(s.slots)))
-	for i := range s.slots {
-		dst = s.slots[i].appendBinary(dst)
+	for i, before := 0, (place{}); i < len(s.slots); i++ {
+		dst = appendSlot(dst, &s.slots[i], before)
+		before = s.slots[i].place()
 	}
-	if s.base == nil {
-		return dst, nil
+	if s.study == nil {
+		return dst
 	}
-	dst = s.last.appendBinary(dst)
-	dst, err := s.base.indicators.AppendBinary(dst)
-	if err != nil {
-		return nil, fmt.Errorf("indicators: %w", err)
-	}
-	dst, err = s.base.patterns.AppendBinary(dst)
-	if err != nil {
-		return nil, fmt.Errorf("patterns: %w", err)
-	}
-	return dst, nil
-}
-
-const (
-	flagClosed = 1 << iota
-	flagPublished
-	flagDirty
-)
-
-func (sl *slot) appendBinary(dst []byte) []byte {
-	var flags byte
-	for _, f := range []struct {
-		set  bool
-		flag byte
-	}{{sl.closed, flagClosed}, {sl.published, flagPublished}, {sl.dirty, flagDirty}} {
-		if f.set {
-			flags |= f.flag
-		}
-	}
-	dst = append(dst, flags)
-	dst = binary.AppendVarint(dst, sl.start)
-	dst = binary.AppendVarint(dst, sl.end-sl.start)
-	dst = binary.AppendUvarint(dst, uint64(sl.revision))
-	dst = binary.AppendUvarint(dst, uint64(sl.signalRevision))
-	a := &sl.sum
-	for _, d := range []tick.Decimal{a.Open, a.High, a.Low, a.Close} {
-		dst = binary.AppendVarint(dst, int64(d))
-	}
-	for _, m := range []bar.Moment{a.OpenedBy, a.ClosedBy} {
-		dst = binary.AppendVarint(dst, m.UnixNanos)
-		dst = binary.AppendUvarint(dst, m.Sequence)
-	}
-	for _, word := range []uint64{
-		a.Volume.High, a.Volume.Low, a.Notional.High, a.Notional.Mid, a.Notional.Low,
-		uint64(a.Ticks), a.FirstSequence, a.LastSequence, //nolint:gosec // a count
-	} {
-		dst = binary.AppendUvarint(dst, word)
-	}
-	if sl.published && sl.dirty { // otherwise the candle is that of the sum
-		c := sl.candle
-		for _, f := range []float64{c.Open, c.High, c.Low, c.Close, c.Volume, c.VWAP} {
-			dst = appendFloat(dst, f)
-		}
-	}
-	return dst
+	dst = s.study.last.appendBinary(dst)
+	return append(dst, s.study.base...)
 }
 
 func (l *levels) appendBinary(dst []byte) []byte {
@@ -178,10 +123,21 @@ func Decode(cfg Config, data []byte, results Results) (*Partition, error) {
 }
 
 func (p *Partition) decodeSeries(r *encoded.Reader, s *series) bool {
-	for range r.Count(20) {
-		sl := slot{}
-		p.decodeSlot(r, &sl)
-		if n := len(s.slots); n > 0 && (sl.start <= s.slots[n-1].start || sl.closed && !s.slots[n-1].closed) {
+	packed := encoded.Reader{Left: r.Take(r.Count(1))}
+	for len(packed.Left) > 0 && !packed.Failed {
+		sl := readSlot(&packed, s.past.last)
+		if packed.Failed || !sl.closed || !sl.published || sl.dirty || len(s.past.packed) > 0 && sl.start < s.past.last.end {
+			return false
+		}
+		s.past.add(&sl)
+	}
+	for range r.Count(slotBytes) {
+		var before place
+		if n := len(s.slots); n > 0 {
+			before = s.slots[n-1].place()
+		}
+		sl := readSlot(r, before)
+		if n := len(s.slots); r.Failed || n > 0 && (sl.start <= s.slots[n-1].start || sl.closed && !s.slots[n-1].closed) {
 			return false
 		}
 		s.slots = append(s.slots, sl)
@@ -189,53 +145,32 @@ func (p *Partition) decodeSeries(r *encoded.Reader, s *series) bool {
 	if r.Failed {
 		return false
 	}
-	if s.base == nil {
+	if s.study == nil {
 		return true
 	}
-	s.last.decode(r)
-	var err error
-	if s.base.indicators, r.Left, err = p.indicators.Decode(r.Left); err != nil {
+	s.study.last.decode(r)
+	if r.Failed {
 		return false
 	}
-	if s.base.patterns, r.Left, err = p.patterns.Decode(r.Left); err != nil {
+	rest, err := s.study.head.decode(p.plan, r.Left)
+	if err != nil {
 		return false
 	}
-	s.head.copyFrom(s.base)
+	s.study.base = append(s.study.base[:0], r.Left[:len(r.Left)-len(rest)]...)
+	r.Left = rest
+	s.past.each(func(sl *slot) { s.study.head.measure(p.candleOf(sl), &p.scratch.before) })
 	for i := range s.slots {
-		if s.slots[i].published {
-			s.head.measure(s.slots[i].candle, &p.scratch.before)
+		if sl := &s.slots[i]; sl.published {
+			c := p.candleOf(sl)
+			if sl.stood != nil {
+				stood := *sl.stood
+				stood.Start, stood.Day = c.Start, c.Day
+				c = stood
+			}
+			s.study.head.measure(c, &p.scratch.before)
 		}
 	}
-	return !r.Failed
-}
-
-func (p *Partition) decodeSlot(r *encoded.Reader, sl *slot) {
-	flags := r.Byte()
-	sl.closed, sl.published, sl.dirty = flags&flagClosed != 0, flags&flagPublished != 0, flags&flagDirty != 0
-	sl.start = r.Varint()
-	sl.end = sl.start + r.Varint()
-	sl.revision, sl.signalRevision = uint32(r.Uvarint()), uint32(r.Uvarint()) //nolint:gosec // as it was written
-	a := &sl.sum
-	for _, d := range []*tick.Decimal{&a.Open, &a.High, &a.Low, &a.Close} {
-		*d = tick.Decimal(r.Varint())
-	}
-	for _, m := range []*bar.Moment{&a.OpenedBy, &a.ClosedBy} {
-		m.UnixNanos, m.Sequence = r.Varint(), r.Uvarint()
-	}
-	a.Volume = exact.Quantity{High: r.Uvarint(), Low: r.Uvarint()}
-	a.Notional = exact.Notional{High: r.Uvarint(), Mid: r.Uvarint(), Low: r.Uvarint()}
-	a.Ticks = int64(r.Uvarint()) //nolint:gosec // as it was written
-	a.FirstSequence, a.LastSequence = r.Uvarint(), r.Uvarint()
-	if r.Failed || !sl.published {
-		return
-	}
-	sl.candle = p.candleOf(sl)
-	if sl.dirty {
-		c := &sl.candle
-		for _, f := range []*float64{&c.Open, &c.High, &c.Low, &c.Close, &c.Volume, &c.VWAP} {
-			*f = r.Float()
-		}
-	}
+	return true
 }
 
 func (l *levels) decode(r *encoded.Reader) {

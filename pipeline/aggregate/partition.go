@@ -12,6 +12,7 @@ import (
 
 const (
 	minuteNanos = int64(time.Minute)
+	second      = int64(time.Second)
 	never       = math.MaxInt64
 )
 
@@ -57,7 +58,7 @@ func (p *plan) empty(results Results) *Partition {
 	return &Partition{
 		plan: p, results: results, market: bar.NewMarket(p.zone),
 		nextClose: never, flushAt: never, byName: map[string]*symbol{},
-		scratch: newScratch(p),
+		scratch: newScratch(),
 	}
 }
 
@@ -77,8 +78,8 @@ func (p *Partition) Tick(t *tick.Tick, sequence uint64) {
 	case at.UnixNanos < p.from || end+int64(p.cfg.MaxAge) <= p.watermark:
 		p.results.TooLate(t)
 	case end > p.watermark:
-		second := (end - minuteNanos) / int64(time.Second)
-		p.symbolOf(t.Symbol).series[0].at(second, second+60).sum.Add(t, at)
+		start := (end - minuteNanos) / second
+		p.symbolOf(t.Symbol).series[0].at(start, start+60).sum.Add(t, at)
 		p.nextClose = min(p.nextClose, end)
 	default:
 		p.correct(t, at)
@@ -118,7 +119,7 @@ func (p *Partition) addSymbol(name string) *symbol {
 	s := &symbol{name: name, series: make([]series, len(p.timeframes))}
 	for i := range s.series {
 		if p.signals[i] {
-			s.series[i].base, s.series[i].head = p.newStudy(), p.newStudy()
+			s.series[i].study = p.newStudy()
 		}
 	}
 	p.symbols = append(p.symbols, s)
@@ -144,12 +145,16 @@ func (p *Partition) advance(watermark int64) {
 // correct folds a tick into bars of which the shortest at least is closed.
 func (p *Partition) correct(t *tick.Tick, at bar.Moment) {
 	s := p.symbolOf(t.Symbol)
-	second := at.UnixNanos / int64(time.Second)
 	for i, timeframe := range p.timeframes {
-		start, end := timeframe.Bounds(second, p.market)
+		start, end := timeframe.Bounds(at.UnixNanos/second, p.market)
+		s.series[i].unpack()
 		slot := s.series[i].at(start, end)
+		if slot.published && !slot.dirty {
+			stood := p.candleOf(slot)
+			slot.stood = &stood
+		}
 		slot.sum.Add(t, at)
-		if endNanos := end * int64(time.Second); endNanos > p.watermark {
+		if endNanos := end * second; endNanos > p.watermark {
 			p.nextClose = min(p.nextClose, endNanos)
 			continue
 		}
@@ -168,8 +173,7 @@ func (p *Partition) publishBar(s *symbol, timeframe int, sl *slot) {
 	if sl.published {
 		sl.revision++
 	}
-	sl.published, sl.dirty = true, false
-	sl.candle = p.candleOf(sl)
+	sl.published, sl.dirty, sl.stood = true, false, nil
 	e := &p.scratch.bar
 	*e = event.Bar{
 		Type: "bar", Symbol: s.name, Timeframe: p.timeframes[timeframe].String(),

@@ -30,15 +30,15 @@ func (p *Partition) Seed(bars []event.Bar, from time.Time) {
 		if !known || !p.signals[timeframe] || b.End.After(from) {
 			continue
 		}
-		series := &p.symbolOf([]byte(b.Symbol)).series[timeframe]
+		study := p.symbolOf([]byte(b.Symbol)).series[timeframe].study
 		c := p.candleFrom(b)
-		series.base.measure(c, &p.scratch.after)
-		series.last = p.levelsOf(c, &p.scratch.after)
+		study.head.measure(c, &p.scratch.after)
+		study.last = p.levelsOf(c, &p.scratch.after)
 	}
 	for _, s := range p.symbols {
 		for i := range s.series {
-			if s.series[i].head != nil {
-				s.series[i].head.copyFrom(s.series[i].base)
+			if study := s.series[i].study; study != nil {
+				study.base = study.head.appendBinary(study.base[:0])
 			}
 		}
 	}
@@ -89,13 +89,18 @@ func (p *Partition) candleFrom(b *event.Bar) candle.Candle {
 func (p *Partition) Revise(revisions func(symbol, timeframe string, start int64) (bar, signals uint32, known bool)) {
 	for _, s := range p.symbols {
 		for i := range s.series {
-			for k := range s.series[i].slots {
-				slot := &s.series[i].slots[k]
+			series := &s.series[i]
+			series.unpack()
+			for k := range series.slots {
+				slot := &series.slots[k]
 				if slot.published {
 					if revision, signals, known := revisions(s.name, p.timeframes[i].String(), slot.start); known {
 						slot.revision, slot.signalRevision = revision, signals
 					}
 				}
+			}
+			if !s.dirty {
+				series.pack()
 			}
 		}
 	}

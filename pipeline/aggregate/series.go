@@ -12,7 +12,7 @@ import (
 type slot struct {
 	start, end int64 // Unix seconds
 	sum        bar.Accumulator
-	candle     candle.Candle // as last published
+	stood      *candle.Candle // as last published, where ticks came since; its times are not set
 
 	closed    bool // its end has passed; all open ones come after all closed ones
 	published bool
@@ -25,11 +25,9 @@ type slot struct {
 // series are the bars of one symbol and timeframe that may still change, and
 // what is computed on them and all before.
 type series struct {
-	slots []slot // by start
-	// base is computed on all bars before the slots, head on the closed slots
-	// too. Both are nil where no signals are asked.
-	base, head *study
-	last       levels // of the last closed bar
+	past  past   // closed bars
+	slots []slot // by start, after the past: open bars, and all while ticks that came late are gathered
+	study *study // nil where no signals are asked
 }
 
 // at returns the slot that begins at start, making it where there is none.
@@ -53,21 +51,6 @@ func (s *series) closedCount() int {
 		n--
 	}
 	return n
-}
-
-// forget takes off the bars that end by the Unix second horizon; they go into
-// the base.
-func (s *series) forget(horizon int64, unused *measurement) {
-	n := 0
-	for n < len(s.slots) && s.slots[n].closed && !s.slots[n].dirty && s.slots[n].end <= horizon {
-		if s.base != nil {
-			s.base.measure(s.slots[n].candle, unused)
-		}
-		n++
-	}
-	if n > 0 {
-		s.slots = slices.Delete(s.slots, 0, n)
-	}
 }
 
 func (sl *slot) key(symbol string, timeframe bar.Timeframe) event.BarKey {

@@ -37,7 +37,7 @@ func (st *State) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(st.seen))
 	b = binary.AppendVarint(b, int64(st.day))
 	b = appendFloat(b, st.last)
-	for _, x := range st.cells[:st.set.memory] {
+	for _, x := range st.cells {
 		b = appendFloat(b, x)
 	}
 	for which := range seriesCount {
@@ -63,7 +63,7 @@ func (s *Set) Decode(b []byte) (st *State, rest []byte, err error) {
 	}
 	st.seen, st.day, st.last = int64(seen), int32(day), r.Float()
 	sound := within(st.last)
-	for i := range s.memory {
+	for i := range st.cells {
 		st.cells[i] = r.Float()
 		sound = sound && finite(st.cells[i])
 	}

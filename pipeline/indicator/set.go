@@ -13,9 +13,9 @@ import (
 type Set struct {
 	definitions []Definition
 	members     uint64 // bit i: indicator i of the catalogue is in the set
-	memory      int    // numbers that the indicators keep; they come first in State.cells
+	memory      int    // numbers that the indicators keep
 	rings       [seriesCount]ring
-	cells       int // numbers in a state
+	units       int // values in all rings
 }
 
 // NewSet returns the indicators of the given names, or all of them if none is
@@ -48,10 +48,9 @@ func NewSet(names ...string) (*Set, error) {
 		}
 		s.definitions = append(s.definitions, d)
 	}
-	s.cells = s.memory
 	for which, size := range sizes {
-		s.rings[which] = ring{first: s.cells, size: size}
-		s.cells += size
+		s.rings[which] = ring{first: s.units, size: size}
+		s.units += size
 	}
 	return s, nil
 }
@@ -73,5 +72,5 @@ func (s *Set) Open(history []candle.Candle) *State {
 }
 
 func (s *Set) newState() *State {
-	return &State{set: s, cells: make([]float64, s.cells)}
+	return &State{set: s, cells: make([]float64, s.memory), units: make([]int32, s.units)}
 }

@@ -21,8 +21,8 @@ func (st *State) stochastic(m []float64, c *candle.Candle) (k, d float64, ready 
 	}
 	highest, lowest := c.High, c.Low
 	for i := range stochPeriod - 1 {
-		highest = max(highest, st.cells[st.set.rings[highs].first+i])
-		lowest = min(lowest, st.cells[st.set.rings[lows].first+i])
+		highest = max(highest, st.at(highs, i))
+		lowest = min(lowest, st.at(lows, i))
 	}
 	var raw float64
 	if percent := (highest - lowest) / 100; percent != 0 {

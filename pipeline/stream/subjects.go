@@ -93,6 +93,50 @@ func ParseStoredTick(subject string) (StoredTick, bool) {
 	return StoredTick{Partition: p, Symbol: symbol}, true
 }
 
+// IsStoredTick tells whether subject is that of a stored tick of symbol.
+func IsStoredTick(subject string, symbol []byte) bool {
+	rest, ok := strings.CutPrefix(subject, tickPrefix)
+	if !ok {
+		return false
+	}
+	_, token, ok := strings.Cut(rest, ".")
+	if !ok || len(symbol) == 0 {
+		return false
+	}
+	for _, c := range symbol {
+		switch {
+		case token == "":
+			return false
+		case plain(c):
+			if token[0] != c {
+				return false
+			}
+			token = token[1:]
+		case len(token) < 3 || token[0] != '=' || token[1] != hexDigits[c>>4] || token[2] != hexDigits[c&0xF]:
+			return false
+		default:
+			token = token[3:]
+		}
+	}
+	return token == ""
+}
+
+// StoredPartition is the partition of a message in TICKS; -1 for any other
+// subject.
+func StoredPartition(subject string) int {
+	rest, ok := strings.CutPrefix(subject, tickPrefix)
+	if !ok {
+		if rest, ok = strings.CutPrefix(subject, ClockPrefix); !ok {
+			return -1
+		}
+	}
+	number, _, ok := strings.Cut(rest, ".")
+	if partition, err := strconv.Atoi(number); ok && err == nil {
+		return partition
+	}
+	return -1
+}
+
 // ClockSubject is where the clock marks of a partition are published.
 func ClockSubject(partition int) string { return ClockPrefix + strconv.Itoa(partition) + clockSuffix }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tickstock/tickstream/pipeline/event"
-	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
 // ledgerKey names one bar, or one signal on it.
@@ -177,13 +176,12 @@ func (l *ledger) renumber(pending []result) {
 		if !ok {
 			continue
 		}
-		key, e := h.key, l.entry(h)
+		e := l.entry(h)
 		if e.published {
 			e.revision++
 		}
 		e.published = true
 		r.data = withState(r.data, e.revision, h.withdrawn)
-		r.id = resultID(key.kind, stream.PatternToken(key.name), key.symbol, key.timeframe, event.Seconds(key.start), e.revision)
 	}
 }
 

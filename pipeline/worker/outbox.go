@@ -48,7 +48,7 @@ func (p position) after(other position) bool {
 // result is one message to be published.
 type result struct {
 	subject string
-	id      string
+	id      string      // of a reject; results are told apart by their position
 	header  nats.Header // besides the id; mostly nil
 	data    []byte
 	at      position
@@ -66,6 +66,7 @@ type result struct {
 // included.
 type outbox struct {
 	js        jetstream.JetStream
+	press     *press
 	stream    string
 	subject   string // of the progress
 	partition int
@@ -88,9 +89,9 @@ type outbox struct {
 	failures, published *atomic.Int64 // batches that had to be tried again; results stored
 }
 
-func newOutbox(js jetstream.JetStream, name string, partition int, worker string, log *slog.Logger, failures, published *atomic.Int64, settled func()) *outbox {
+func newOutbox(js jetstream.JetStream, press *press, name string, partition int, worker string, log *slog.Logger, failures, published *atomic.Int64, settled func()) *outbox {
 	return &outbox{
-		js: js, stream: name, subject: stream.ProgressSubject(name, partition), partition: partition, worker: worker,
+		js: js, press: press, stream: name, subject: stream.ProgressSubject(name, partition), partition: partition, worker: worker,
 		log:   log.With("stream", name),
 		queue: make(chan []result, queuedBatches), stopped: make(chan struct{}), drained: make(chan struct{}, 1),
 		failures: failures, published: published, settled: settled,
@@ -207,6 +208,7 @@ func (o *outbox) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case results := <-o.queue:
+			results, handed := o.gather(results)
 			for len(results) > 0 {
 				n := fits(results)
 				if !o.publish(ctx, results[:n]) {
@@ -214,7 +216,7 @@ func (o *outbox) run(ctx context.Context) {
 				}
 				results = results[n:]
 			}
-			if o.unstored.Add(-1) == 0 {
+			if o.unstored.Add(-handed) == 0 {
 				o.settled()
 				select {
 				case o.drained <- struct{}{}:
@@ -223,6 +225,20 @@ func (o *outbox) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// gather adds what else is queued, until it makes a batch, and tells how often
+// was handed over what it returns.
+func (o *outbox) gather(results []result) (gathered []result, handed int64) {
+	for handed = 1; len(results) < maxResults; handed++ {
+		select {
+		case more := <-o.queue:
+			results = append(results, more...)
+		default:
+			return results, handed
+		}
+	}
+	return results, handed
 }
 
 // fits is how many of results make one batch.
@@ -331,18 +347,18 @@ func (o *outbox) attempt(ctx context.Context, results []result, withIDs bool) er
 	for _, r := range results {
 		msg := &nats.Msg{Subject: r.subject, Data: r.data, Header: nats.Header{}}
 		maps.Copy(msg.Header, r.header)
-		if withIDs {
+		if withIDs && r.id != "" {
 			msg.Header.Set(nats.MsgIdHdr, r.id)
 		}
 		msgs = append(msgs, msg)
 	}
 	end := results[len(results)-1].at
 	msgs = append(msgs, o.progress(end))
-	ack, err := jetstreamext.PublishMsgBatch(ctx, o.js, msgs, jetstreamext.BatchFlowControl{})
+	sequence, err := o.press.publish(ctx, msgs)
 	if err != nil {
 		return fmt.Errorf("publish %d results: %w", len(results), err)
 	}
-	o.last, o.stored = ack.Sequence, end
+	o.last, o.stored = sequence, end
 	o.published.Add(int64(len(results)))
 	return nil
 }

@@ -2,12 +2,12 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/pipeline/aggregate"
-	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
@@ -91,7 +91,7 @@ func (t *tenure) remake(ctx context.Context, from time.Time, info *jetstream.Str
 	done := &rebuilt{}
 	var bars, signals []result
 	for _, d := range compared.differences(from, begin, kept[stream.Bars], kept[stream.Signals]) {
-		r := t.resultOf(compared, d)
+		r := resultOf(d)
 		if d.key.kind == kindBar {
 			bars = append(bars, r)
 		} else {
@@ -126,15 +126,12 @@ func (t *tenure) correctable(from time.Time) time.Time {
 	return from
 }
 
-func (t *tenure) resultOf(l *ledger, d difference) result {
-	e := l.entries[d.key]
+func resultOf(d difference) result {
 	k := d.key
-	start := event.Seconds(k.start)
 	if k.kind == kindBar {
-		return result{subject: stream.BarSubject(k.timeframe, k.symbol), id: resultID(k.kind, "", k.symbol, k.timeframe, start, e.revision), data: d.data}
+		return result{subject: stream.BarSubject(k.timeframe, k.symbol), data: d.data}
 	}
-	name := stream.PatternToken(k.name)
-	return result{subject: stream.SignalSubject(k.kind, name, k.symbol), id: resultID(k.kind, name, k.symbol, k.timeframe, start, e.revision), data: d.data}
+	return result{subject: stream.SignalSubject(k.kind, stream.PatternToken(k.name), k.symbol), data: d.data}
 }
 
 // stateBefore sets the aggregator to a state before which nothing from the time
@@ -178,20 +175,27 @@ func (t *tenure) replay(ctx context.Context, end uint64) error {
 	if t.aggregator.Sequence() >= end {
 		return nil
 	}
-	in, err := openInput(ctx, t.js, t.partition, t.aggregator.Sequence())
+	consumer, err := placeConsumer(ctx, t.js, t.partition, t.aggregator.Sequence())
+	if err != nil {
+		return err
+	}
+	in, err := openInput(consumer, t.aggregator.Sequence())
 	if err != nil {
 		return err
 	}
 	defer in.close()
 	for more := in.pending > 0; more && t.aggregator.Sequence() < end; {
-		msg, meta, err := in.next(ctx)
+		msg, err := in.next(ctx)
+		if errors.Is(err, errQuiet) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		if meta.Sequence.Stream > end {
+		if msg.sequence > end {
 			break
 		}
-		t.take(msg, meta)
+		t.take(&msg)
 		in.pending--
 		more = in.pending > 0
 	}

@@ -50,7 +50,6 @@ func (r *results) Bar(e *event.Bar) {
 	}
 	r.give(r.bars, result{
 		subject: stream.BarSubject(e.Timeframe, e.Symbol),
-		id:      resultID("bar", "", e.Symbol, e.Timeframe, e.Start, e.Revision),
 		data:    e.AppendJSON(make([]byte, 0, 320+len(e.Symbol))),
 	})
 }
@@ -67,7 +66,6 @@ func (r *results) BarsDone() { r.barsDone() }
 func (r *results) Indicator(t *event.IndicatorTemplate, key event.BarKey, values []float64, revision uint32, withdrawn bool) {
 	r.give(r.signals, result{
 		subject: stream.SignalSubject(event.KindIndicator, t.Name, key.Symbol),
-		id:      resultID(event.KindIndicator, t.Name, key.Symbol, key.Timeframe, key.Start, revision),
 		data:    event.AppendIndicator(make([]byte, 0, 352+len(key.Symbol)), t, key, values, r.sessions.at(key.End.Time), revision, withdrawn, r.sequence),
 	})
 }
@@ -90,7 +88,6 @@ func (r *results) signal(kind, name string, key event.BarKey, revision uint32, e
 	}
 	r.give(r.signals, result{
 		subject: stream.SignalSubject(kind, name, key.Symbol),
-		id:      resultID(kind, name, key.Symbol, key.Timeframe, key.Start, revision),
 		data:    data,
 	})
 }
@@ -124,15 +121,4 @@ func printable(c rune) rune {
 		return ' '
 	}
 	return c
-}
-
-// resultID is the same for the same result, whoever derives it.
-func resultID(kind, name, symbol, timeframe string, start event.Time, revision uint32) string {
-	id := make([]byte, 0, 64)
-	id = append(append(id, kind...), '.')
-	id = append(append(id, name...), '.')
-	id = append(append(id, timeframe...), '.')
-	id = append(stream.AppendSymbol(id, symbol), '.')
-	id = append(strconv.AppendInt(id, start.Unix(), 10), ".r"...)
-	return string(strconv.AppendUint(id, uint64(revision), 10))
 }

@@ -44,11 +44,13 @@ type tenure struct {
 	state                 *atomic.Pointer[presence.Partition]
 
 	created     int64 // of TICKS, Unix nanoseconds
+	scan        *scan
 	checkpoints checkpoints
 	anchored    int32 // market day whose anchor is stored
 	results     *results
 	aggregator  *aggregate.Partition
 	decoder     *tick.Decoder
+	tick        tick.Tick                     // the one at hand
 	handErr     error                         // of a hand-over in the middle of a message
 	handed      atomic.Pointer[jetstream.Msg] // the last message whose results are handed over
 }
@@ -69,7 +71,7 @@ func (t *tenure) run(ctx context.Context) error {
 	if err := t.restore(ctx); err != nil {
 		return fmt.Errorf("take over partition %d: %w", t.partition, err)
 	}
-	if err := t.consume(ctx); err != nil && ctx.Err() == nil {
+	if err := t.consume(ctx); ctx.Err() == nil {
 		return fmt.Errorf("partition %d: %w", t.partition, err)
 	}
 	t.leave(context.WithoutCancel(ctx))
@@ -80,26 +82,56 @@ func (t *tenure) outboxes() []*outbox {
 	return []*outbox{t.results.bars, t.results.signals, t.results.rejects}
 }
 
-// consume goes on from where the state is.
+// consume goes on from where the state is: together with the other partitions
+// of this worker while far behind. It returns the error that ends it.
 func (t *tenure) consume(ctx context.Context) error {
-	in, err := openInput(ctx, t.js, t.partition, t.aggregator.Sequence())
-	if err != nil {
-		return err
-	}
-	defer in.close()
-	t.log.Info("partition taken over", "partition", t.partition, "seq", t.aggregator.Sequence(), "symbols", t.aggregator.Symbols())
-	t.report()
-	saved, pause := time.Now(), t.cfg.CheckpointInterval
-	for taken := 1; ; taken++ {
-		msg, meta, err := t.next(ctx, in)
+	for together := true; ; {
+		begin := t.aggregator.Sequence()
+		consumer, err := placeConsumer(ctx, t.js, t.partition, begin)
 		if err != nil {
 			return err
 		}
-		t.take(msg, meta)
-		if meta.NumPending > 0 && taken%handEvery != 0 && t.handErr == nil {
+		var in *input
+		if behind := consumer.CachedInfo().NumPending; together && behind > farBehind {
+			t.log.Info("catching up", "partition", t.partition, "behind", behind)
+			in = t.scan.join(ctx, t.partition, begin)
+		}
+		if in == nil {
+			if in, err = openInput(consumer, begin); err != nil {
+				return err
+			}
+			t.log.Info("partition taken over", "partition", t.partition, "seq", begin, "symbols", t.aggregator.Symbols())
+		}
+		err = t.work(ctx, in)
+		in.close()
+		if !errors.Is(err, errCaughtUp) {
+			return err
+		}
+		// What is acknowledged from here on is behind what is stored.
+		if err := t.drain(ctx); err != nil {
+			return err
+		}
+		together = t.aggregator.Sequence() > begin
+	}
+}
+
+// work takes what comes in, until that ends.
+func (t *tenure) work(ctx context.Context, in *input) error {
+	t.report()
+	saved, pause := time.Now(), t.cfg.CheckpointInterval
+	for taken := 1; ; taken++ {
+		msg, err := t.next(ctx, in)
+		if err != nil {
+			return err
+		}
+		t.take(&msg)
+		if msg.pending > 0 && taken%handEvery != 0 && t.handErr == nil {
 			continue
 		}
-		t.handed.Store(&msg)
+		if in.together == nil {
+			last := msg.Msg
+			t.handed.Store(&last)
+		}
 		if err := errors.Join(t.handErr, t.hand(ctx)); err != nil {
 			return err
 		}
@@ -109,6 +141,11 @@ func (t *tenure) consume(ctx context.Context) error {
 			if err := t.save(ctx); err != nil {
 				return err
 			}
+			if in.together != nil { // so that one sees how far behind it is
+				if _, err := placeConsumer(ctx, t.js, t.partition, t.aggregator.Sequence()); err != nil {
+					return err
+				}
+			}
 			saved = time.Now()
 			pause = max(t.cfg.CheckpointInterval, checkpointShare*saved.Sub(now))
 		}
@@ -117,20 +154,18 @@ func (t *tenure) consume(ctx context.Context) error {
 
 // next waits for a message, and looks now and then whether somebody else has
 // written the checkpoint: to take over, or to ask for a rebuild.
-func (t *tenure) next(ctx context.Context, in *input) (jetstream.Msg, *jetstream.MsgMetadata, error) {
+func (t *tenure) next(ctx context.Context, in *input) (message, error) {
 	for {
-		wait, cancel := context.WithTimeout(ctx, lookInterval)
-		msg, meta, err := in.next(wait)
-		cancel()
-		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return msg, meta, err
+		msg, err := in.next(ctx)
+		if !errors.Is(err, errQuiet) {
+			return msg, err
 		}
 		changed, err := t.checkpoints.changed(ctx)
 		if err != nil {
-			return nil, nil, err
+			return msg, err
 		}
 		if changed {
-			return nil, nil, errTakenOver
+			return msg, errTakenOver
 		}
 	}
 }
@@ -152,11 +187,11 @@ func (t *tenure) settle() {
 }
 
 // take gives one message of TICKS to the aggregator.
-func (t *tenure) take(msg jetstream.Msg, meta *jetstream.MsgMetadata) {
+func (t *tenure) take(msg *message) {
 	t.counters.consumed.Add(1)
 	r := t.results
-	sequence := meta.Sequence.Stream
-	r.sequence, r.storedAt, r.payload, r.subject = sequence, meta.Timestamp, msg.Data(), msg.Subject()
+	sequence := msg.sequence
+	r.sequence, r.storedAt, r.payload, r.subject = sequence, msg.time(), msg.Data(), msg.Subject()
 	if isClock(r.subject) {
 		var mark event.ClockMark
 		if err := json.Unmarshal(r.payload, &mark); err != nil {
@@ -167,8 +202,8 @@ func (t *tenure) take(msg jetstream.Msg, meta *jetstream.MsgMetadata) {
 		t.aggregator.Mark(mark.Time.Time, sequence)
 		return
 	}
-	var decoded tick.Tick
-	if err := t.decoder.Decode(r.payload, r.storedAt, &decoded); err != nil {
+	decoded := &t.tick
+	if err := t.decoder.Decode(r.payload, r.storedAt, decoded); err != nil {
 		reason, detail := "unreadable", err.Error()
 		if refusal, ok := errors.AsType[*tick.Refusal](err); ok {
 			reason = string(refusal.Reason)
@@ -177,12 +212,12 @@ func (t *tenure) take(msg jetstream.Msg, meta *jetstream.MsgMetadata) {
 		t.aggregator.Skip(sequence)
 		return
 	}
-	if stored, ok := stream.ParseStoredTick(r.subject); !ok || stored.Symbol != string(decoded.Symbol) {
+	if !stream.IsStoredTick(r.subject, decoded.Symbol) {
 		r.reject("subject_mismatch", fmt.Sprintf("the tick is of %q", decoded.Symbol))
 		t.aggregator.Skip(sequence)
 		return
 	}
-	t.aggregator.Tick(&decoded, sequence)
+	t.aggregator.Tick(decoded, sequence)
 }
 
 // hand gives the publishers all that is pending.
@@ -190,12 +225,23 @@ func (t *tenure) hand(ctx context.Context) error {
 	return errors.Join(t.results.bars.hand(ctx), t.results.signals.hand(ctx), t.results.rejects.hand(ctx))
 }
 
-// save waits until all results are stored, then stores the state.
-func (t *tenure) save(ctx context.Context) error {
+// drain hands on all that is pending, and waits until it is stored.
+func (t *tenure) drain(ctx context.Context) error {
+	if err := errors.Join(t.handErr, t.hand(ctx)); err != nil {
+		return err
+	}
 	for _, o := range t.outboxes() {
 		if err := o.drain(ctx); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// save waits until all results are stored, then stores the state.
+func (t *tenure) save(ctx context.Context) error {
+	if err := t.drain(ctx); err != nil {
+		return err
 	}
 	state, err := t.aggregator.AppendBinary(nil)
 	if err != nil {

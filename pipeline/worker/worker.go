@@ -28,6 +28,7 @@ type Worker struct {
 	decoder  tick.Limits
 	counters counters
 	sessions sessions
+	presses  map[string]*press // by stream
 
 	share  atomic.Pointer[share]
 	states atomic.Pointer[[]atomic.Pointer[presence.Partition]]
@@ -39,7 +40,12 @@ func New(cfg Config, js jetstream.JetStream, log *slog.Logger) (*Worker, error) 
 		return nil, fmt.Errorf("pipeline settings: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	return &Worker{cfg: cfg, js: js, log: log, decoder: cfg.limits(), sessions: sessions{js: js}}, nil
+	w := &Worker{cfg: cfg, js: js, log: log, decoder: cfg.limits(), sessions: sessions{js: js}, presses: map[string]*press{}}
+	for _, name := range []string{stream.Bars, stream.Signals, stream.Rejects} {
+		w.presses[name] = &press{js: js}
+	}
+	w.presses[stream.Signals].first = w.presses[stream.Bars]
+	return w, nil
 }
 
 // Run works on the partitions of TICKS, of which there are so many, until ctx
@@ -52,7 +58,9 @@ func (w *Worker) Run(ctx context.Context, partitions int) error {
 	w.states.Store(&states)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.run(ctx) }) // ends with ctx
-	group.Go(func() error {                      // ends with ctx
+	scan := newScan(w.js, w.log, partitions)
+	group.Go(func() error { return scan.run(ctx) }) // ends with ctx
+	group.Go(func() error {                         // ends with ctx
 		for ctx.Err() == nil {
 			if err := w.sessions.follow(ctx); ctx.Err() == nil {
 				w.log.Debug("sessions not followed, trying again", "err", err)
@@ -73,7 +81,7 @@ func (w *Worker) Run(ctx context.Context, partitions int) error {
 		}
 		group.Go(func() error { // ends with ctx
 			return candidacy.Run(ctx, func(ctx context.Context) error {
-				w.own(ctx, s, p, &states[p])
+				w.own(ctx, s, scan, p, &states[p])
 				return nil
 			})
 		})
@@ -82,7 +90,7 @@ func (w *Worker) Run(ctx context.Context, partitions int) error {
 }
 
 // own has one tenure of a partition.
-func (w *Worker) own(ctx context.Context, s *share, partition int, state *atomic.Pointer[presence.Partition]) {
+func (w *Worker) own(ctx context.Context, s *share, scan *scan, partition int, state *atomic.Pointer[presence.Partition]) {
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	s.own(partition, giveUp)
@@ -90,6 +98,7 @@ func (w *Worker) own(ctx context.Context, s *share, partition int, state *atomic
 	defer state.Store(nil)
 	t, err := w.newTenure(partition, s.partitions, state)
 	if err == nil {
+		t.scan = scan
 		err = t.run(ctx)
 	}
 	if err != nil {
@@ -116,7 +125,7 @@ func (w *Worker) newTenure(partition, partitions int, state *atomic.Pointer[pres
 	}
 	writer := w.cfg.Instance + "/" + rand.Text()[:8] // of this tenure alone
 	outbox := func(name string, published *atomic.Int64) *outbox {
-		return newOutbox(w.js, name, partition, writer, w.log, &w.counters.failures, published, t.settle)
+		return newOutbox(w.js, w.presses[name], name, partition, writer, w.log, &w.counters.failures, published, t.settle)
 	}
 	t.results = &results{
 		bars:     outbox(stream.Bars, &w.counters.bars),
