@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"slices"
 	"time"
 
@@ -12,7 +9,6 @@ import (
 	"github.com/tickstock/tickstream/health/calendar"
 	"github.com/tickstock/tickstream/health/observe"
 	"github.com/tickstock/tickstream/health/session"
-	"github.com/tickstock/tickstream/health/web"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/urfave/cli/v3"
@@ -58,7 +54,7 @@ func healthFlags() []cli.Flag {
 	return append([]cli.Flag{
 		healthIntervalFlag(categoryHealth),
 		&cli.StringFlag{Name: "http", Sources: env("http"), Category: categoryHealth, Value: "127.0.0.1:8080",
-			Usage: "`ADDRESS` of the status page, /health, /healthz and /readyz", Validator: validAddress},
+			Usage: "`ADDRESS` of the dashboard, /health, /healthz and /readyz", Validator: validAddress},
 		&cli.BoolFlag{Name: "legacy-status-words", Sources: env("legacy-status-words"), Category: categoryHealth,
 			Usage: "say warning for starting and degraded, and critical for error"},
 		duration("active-window", categoryHealth, time.Minute, "a symbol without a tick for so long is stale"),
@@ -84,11 +80,11 @@ func healthFlags() []cli.Flag {
 type healthParts struct {
 	roles   []role
 	symbols []string
-	url     string // of the status page
+	url     string // of the dashboard
 	monitor *health.Monitor
 }
 
-// healthRoles are the monitor, its page and its presence.
+// healthRoles are the monitor, its dashboard and its presence.
 func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams stream.Config, always bool) (healthParts, error) {
 	usage := func(err error) (healthParts, error) {
 		return healthParts{}, explainSettings(cmd, err)
@@ -143,14 +139,15 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	if err != nil {
 		return usage(err)
 	}
-	page, err := p.page(cmd, monitor)
+	page, server, err := p.page(cmd, monitor, tidy(symbols.Symbols))
 	if err != nil {
 		return healthParts{}, err
 	}
-	parts.monitor, parts.url = monitor, "http://"+page.Addr()+"/"
+	parts.monitor, parts.url = monitor, "http://"+server.Addr()+"/"
 	parts.roles = append(parts.roles,
 		role{"health", monitor.Run},
-		role{"status page", page.Run},
+		role{"dashboard", page.Run},
+		role{"web server", server.Run},
 		role{"streams", prepared.run},
 		p.announce(presence.RoleHealth, func(*presence.Report) {}),
 	)
@@ -170,20 +167,4 @@ func (h healthParts) tellOf(roles []role) []role {
 		}
 	}
 	return told
-}
-
-// page listens for the status page. The default address gives way to a free
-// port; one that was asked for does not.
-func (p *process) page(cmd *cli.Command, monitor *health.Monitor) (*web.Server, error) {
-	page, err := web.New(web.Config{Address: cmd.String("http"), FallbackPort: !cmd.IsSet("http")}, monitor, p.log)
-	if err != nil {
-		return nil, explainSettings(cmd, err)
-	}
-	if err := page.Listen(); err != nil {
-		if _, ok := errors.AsType[*net.OpError](err); ok {
-			return nil, flagErrorf(cmd, "http", "cannot be listened on: %v", err)
-		}
-		return nil, fmt.Errorf("status page: %w", err)
-	}
-	return page, nil
 }

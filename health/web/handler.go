@@ -1,17 +1,11 @@
 package web
 
 import (
-	"bytes"
-	"embed"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"time"
 )
-
-//go:embed page.html style.css
-var files embed.FS
 
 // stuckAfter is how many intervals a loop may take before the process counts
 // as hung.
@@ -19,61 +13,44 @@ const stuckAfter = 3
 
 type handler struct {
 	source Source
-	page   *template.Template
-	style  []byte
 	log    *slog.Logger
 }
 
-func newHandler(source Source, log *slog.Logger) (http.Handler, error) {
-	page, err := template.ParseFS(files, "page.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse page: %w", err)
-	}
-	style, err := files.ReadFile("style.css")
-	if err != nil {
-		return nil, fmt.Errorf("read style: %w", err)
-	}
-	h := &handler{source: source, page: page, style: style, log: log}
+// newHandler serves the probes, and the page at all other paths.
+func newHandler(source Source, page http.Handler, log *slog.Logger) http.Handler {
+	h := &handler{source: source, log: log}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/{$}", h.servePage)
-	mux.HandleFunc("/style.css", h.serveStyle)
-	mux.HandleFunc("/health", h.serveEvent)
-	mux.HandleFunc("/healthz", h.serveLive)
-	mux.HandleFunc("/readyz", h.serveReady)
-	return guard(mux), nil
+	mux.Handle("/", page)
+	mux.Handle("/health", reading(h.serveEvent))
+	mux.Handle("/healthz", reading(h.serveLive))
+	mux.Handle("/readyz", reading(h.serveReady))
+	return guard(mux)
 }
 
-// guard lets only reading through and tells browsers to trust nothing else.
+// guard tells browsers to trust nothing but what comes from here.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("X-Frame-Options", "DENY")
 		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")
-		header.Set("Cache-Control", "no-store")
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			header.Set("Allow", "GET, HEAD")
-			http.Error(w, "this only shows: use GET", http.StatusMethodNotAllowed)
-			return
-		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-func (h *handler) servePage(w http.ResponseWriter, _ *http.Request) {
-	var page bytes.Buffer
-	if err := h.page.Execute(&page, newView(h.source.Snapshot(), time.Now())); err != nil {
-		h.log.Error("health page cannot be made", "err", err)
-		http.Error(w, "the page cannot be made; /health has the latest event", http.StatusInternalServerError)
-		return
-	}
-	h.write(w, "text/html; charset=utf-8", page.Bytes())
-}
-
-func (h *handler) serveStyle(w http.ResponseWriter, _ *http.Request) {
-	h.write(w, "text/css; charset=utf-8", h.style)
+// reading lets only reading through.
+func reading(serve http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "this only shows: use GET", http.StatusMethodNotAllowed)
+			return
+		}
+		serve(w, r)
+	})
 }
 
 // serveEvent serves the latest health event, as it goes out on the buses.

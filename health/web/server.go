@@ -1,6 +1,5 @@
-// Package web shows a health monitor over HTTP: a page for people, the latest
-// event for programs, and whether the process lives and is ready for those who
-// run it.
+// Package web serves HTTP: the page that it is given, the latest health event for
+// programs, and for those who run the process whether it lives and is ready.
 package web
 
 import (
@@ -27,12 +26,12 @@ type Config struct {
 	FallbackPort bool
 }
 
-// Source is what is shown; [health.Monitor] is one.
+// Source is what the probes tell of; [health.Monitor] is one.
 type Source interface {
 	Snapshot() health.Snapshot
 }
 
-// Server serves a source.
+// Server serves a page and the probes of a source.
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
@@ -41,18 +40,14 @@ type Server struct {
 }
 
 // New makes a server; it starts nothing.
-func New(cfg Config, source Source, log *slog.Logger) (*Server, error) {
+func New(cfg Config, source Source, page http.Handler, log *slog.Logger) (*Server, error) {
 	if cfg.Address == "" {
 		cfg.Address = "127.0.0.1:8080"
 	}
 	if _, _, err := net.SplitHostPort(cfg.Address); err != nil {
 		return nil, fmt.Errorf("HTTP address %q: %w: give host:port", cfg.Address, err)
 	}
-	handler, err := newHandler(source, log)
-	if err != nil {
-		return nil, err
-	}
-	return &Server{cfg: cfg, log: log, handler: handler}, nil
+	return &Server{cfg: cfg, log: log, handler: newHandler(source, page, log)}, nil
 }
 
 // Listen takes the port, so that [Server.Addr] is known before [Server.Run].
