@@ -62,6 +62,7 @@ func (d *Dashboard) follow(w http.ResponseWriter, r *http.Request, number uint64
 	fmt.Fprintf(&out, "retry: %d\n", retryAfter.Milliseconds())
 	fmt.Fprintf(&out, "event: hello\ndata: {\"anew\":%t}\n\n", number == 0)
 	for {
+		last := d.board.over() // asked first: what is put on the board before it closes is told
 		frames, now, changed := d.board.since(number)
 		for i, f := range frames {
 			if i == len(frames)-1 {
@@ -78,7 +79,7 @@ func (d *Dashboard) follow(w http.ResponseWriter, r *http.Request, number uint64
 			return
 		}
 		out.Reset()
-		if d.board.over() {
+		if last {
 			return
 		}
 		select {

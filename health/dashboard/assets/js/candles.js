@@ -58,7 +58,7 @@ function draw(chart) {
   for (const p of patterns) bars[places.get(p.at)]?.patterns.push(p);
   say($("candles-note"), bars.length ? "" : `No ${chart.timeframe} bar of ${chart.symbol} yet: a bar comes when its time is over.`);
   $("candles").setAttribute("aria-label", summary(chart));
-  const latest = patterns.slice(-24).reverse();
+  const latest = patterns.slice(-10).reverse();
   redraw($("patterns"), latest, () => latest.map((p) => h("li", { data: { tone: TONES[p.direction] ?? "unknown" } }, when(p.at), " ", h("b", {}, p.name), ` ${p.confidence.toFixed(2)}`)));
   plot?.destroy();
   plot = bars.length ? make(bars) : null;

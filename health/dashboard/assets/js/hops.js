@@ -20,6 +20,6 @@ function station(hop) {
   return h("li", { className: "hop", data: { id: hop.id, tone: hop.tone, flow: flows ? "yes" : "no" } },
     h("span", { className: "name" }, NAMES[hop.id], h("span", { className: "word" }, (hop.tone === "bad" ? "✕ " : "") + word)),
     h("span", { className: "rate" }, rate(hop.rate), " ", h("span", {}, hop.unit)),
-    h("span", { className: "late" }, details.join(", ") || "\u00a0"),
-    h("span", { className: "about", title: hop.note }, hop.note || "\u00a0"));
+    details.length ? h("span", { className: "late" }, details.join(", ")) : null,
+    h("span", { className: "about", title: hop.note }, hop.note));
 }
