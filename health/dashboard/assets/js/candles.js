@@ -56,6 +56,7 @@ function draw(chart) {
   const { bars, patterns } = chart, places = new Map(bars.map((b, i) => [b.at, i]));
   for (const b of bars) b.patterns = [];
   for (const p of patterns) bars[places.get(p.at)]?.patterns.push(p);
+  $("candles").hidden = !bars.length;
   say($("candles-note"), bars.length ? "" : `No ${chart.timeframe} bar of ${chart.symbol} yet: a bar comes when its time is over.`);
   $("candles").setAttribute("aria-label", summary(chart));
   const latest = patterns.slice(-10).reverse();

@@ -5,7 +5,8 @@ const WINDOW = 15 * 60; // seconds
 const GAP = 25000; // milliseconds without a point are a hole in the line
 const CHARTS = [
   { id: "chart-ticks", series: [["ticks", "accent"]], value: (p) => [rate(p.ticks), "ticks/s"] },
-  { id: "chart-lag", series: [["lag", "accent"]], value: (p) => { const [n, unit] = late(p.lag).split(/ (?=\D+$)/); return [n, unit ?? ""]; } },
+  { id: "chart-lag", series: [["lag", "accent"]], 
+    value: (p) => { const [n, unit] = late(p.lag).split(/ (?=\D+$)/); return [n, unit ?? ""]; }, tick: (ms) => (ms < 1000 ? whole(ms) : `${ms / 1000} s`) },
   { id: "chart-bars", series: [["bars", "accent"]], value: (p) => [rate(p.bars), "bars/min"] },
   { id: "chart-symbols", series: [["active", "good"], ["stale", "warning"]], value: (p) => [whole(p.active), `active, ${whole(p.stale)} stale`] },
 ];
@@ -45,7 +46,7 @@ function make(chart, box) {
     },
     axes: [
       { ...axis, size: 24, space: 70, values: (_, at) => at.map((t) => hour(t * 1000)) },
-      { ...axis, size: 38, space: 34, gap: 3, values: (_, v) => v.map((n) => (n && n < 1 ? n.toFixed(1) : rate(n))) },
+      { ...axis, size: 38, space: 34, gap: 3, values: (_, v) => v.map(chart.tick ?? ((n) => (n && n < 1 ? n.toFixed(1) : rate(n)))) },
     ],
     series: [{}, ...chart.series.map(([, tone], i) => ({
       stroke: colour(tone), width: 1.6, fill: i === 0 ? colour(tone, .13) : undefined, points: { show: false },

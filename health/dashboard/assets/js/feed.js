@@ -16,6 +16,6 @@ function line(e, pick) {
   return h("li", { data: { tone: e.tone } },
     h("time", { dateTime: new Date(e.at).toISOString() }, clock(e.at)),
     e.symbol ? h("button", { type: "button", title: `Show the bars of ${e.symbol}`, onclick: () => pick(e.symbol) }, e.symbol) : h("span", {}, "system"),
-    h("span", { className: "title" }, e.title),
+    h("span", { className: "title" }, e.title.charAt(0).toUpperCase() + e.title.slice(1)),
     h("span", { className: "detail" }, e.detail));
 }

@@ -40,6 +40,7 @@ export function bytes(n) {
   return `${i && n < 100 ? n.toFixed(1) : Math.round(n)} ${units[i]}`;
 }
 
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".");
 export const many = (n, thing) => `${whole(n)} ${thing}${n === 1 ? "" : "s"}`;
 
 export function price(v) {

@@ -2,7 +2,7 @@ import { $, h, redraw } from "./dom.js";
 import { late, rate, whole } from "./format.js";
 
 const NAMES = {
-  redis: "Redis", bridge: "Bridge", ticks: "TICKS", pipeline: "Pipeline", results: "BARS, SIGNALS",
+  redis: "Redis", bridge: "Bridge", ticks: "TICKS", pipeline: "Pipeline", results: "BARS/SIGNALS",
   store: "Store", egress: "Egress", health: "Health",
 };
 const WORDS = { good: "works", warning: "impaired", bad: "broken", waiting: "not measured yet", off: "not used", unknown: "not known" };

@@ -1,5 +1,5 @@
 import { $, say } from "./dom.js";
-import { late, many, rate } from "./format.js";
+import { late, many, rate, sentence } from "./format.js";
 
 let proposed = false;
 
@@ -21,13 +21,11 @@ export function makeReplay() {
 async function ask(method, body) {
   try {
     const answer = await fetch("api/replay", { method, body, headers: body ? { "Content-Type": "application/json" } : {} });
-    if (!answer.ok) tell(refusal(await answer.text()), "bad");
+    if (!answer.ok) tell(sentence((await answer.text()).trim()), "bad");
   } catch {
     tell("The server does not answer: nothing was started.", "bad");
   }
 }
-
-const refusal = (text) => { const t = text.trim(); return t.charAt(0).toUpperCase() + t.slice(1) + (t.endsWith(".") ? "" : "."); };
 
 function tell(text, tone) {
   const line = $("replay-said");

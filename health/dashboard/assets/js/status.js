@@ -1,5 +1,5 @@
 import { $, h, say, redraw, colour } from "./dom.js";
-import { clock, late, many, rate, span, whole } from "./format.js";
+import { clock, late, many, rate, sentence, span, whole } from "./format.js";
 
 const GRADES = { error: ["bad", "Error"], warning: ["warning", "Warning"], info: ["waiting", "Note"] };
 const STRIP = 15 * 60 * 1000;
@@ -19,7 +19,7 @@ export function showState(s) {
   document.body.classList.toggle("stale", s.status === "unknown");
   verdict(s.status, s.tone, headline(s));
   say($("as-of"), s.event_at ? `measured ${clock(s.event_at)}` : "now");
-  redraw($("issues"), s.issues, () => s.issues.map(issue));
+  redraw($("issues"), s.issues, () => grouped(s.issues).map(issue));
   announce(s.status, s.issues.length);
 }
 
@@ -30,10 +30,10 @@ export function showSilence(ms) {
   if (silent) return;
   silent = true;
   say($("as-of"), "no word since");
-  redraw($("issues"), "silent", () => [issue({
+  redraw($("issues"), "silent", () => [issue([{
     severity: "error", sentence: "this page is cut off from the health process: it ended, it hangs, or the network between is down",
     mend: "see whether tickstream health (or up) runs and look at its log; the page connects again by itself",
-  })]);
+  }])]);
   announce("no word from health", 1);
 }
 
@@ -52,15 +52,33 @@ function headline(s) {
     `${many(n.patterns, "pattern")} and ${many(n.indicators, "indicator value")} this session` + (n.errors ? `, ${many(n.errors, "error")} lately.` : ".");
 }
 
-function issue(i) {
-  const [tone, word] = GRADES[i.severity] ?? GRADES.info;
-  return h("li", { data: { tone } },
-    h("span", { className: "grade" }, word),
-    h("span", { className: "what" }, sentence(i.sentence)),
-    i.mend ? h("span", { className: "mend" }, h("b", {}, "To do: "), i.mend + ".") : null);
+// grouped puts issues of one kind, which one deed mends, together.
+function grouped(issues) {
+  const groups = new Map();
+  for (const i of issues) {
+    const key = `${i.severity} ${i.code} ${i.mend}`;
+    groups.set(key, [...(groups.get(key) ?? []), i]);
+  }
+  return [...groups.values()];
 }
 
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + ".";
+function issue([first, ...others]) {
+  const [tone, word] = GRADES[first.severity] ?? GRADES.info;
+  return h("li", { data: { tone } },
+    h("span", { className: "grade" }, word),
+    h("span", { className: "what" }, sentence(first.sentence)),
+    first.mend ? h("span", { className: "mend" }, h("b", {}, "To do: "), first.mend + ".") : null,
+    others.length ? more(first.code, others) : null);
+}
+
+const unfolded = new Set(); // codes; the list is drawn anew as its numbers change
+
+function more(code, others) {
+  const details = h("details", { className: "more", open: unfolded.has(code) },
+    h("summary", {}, `and ${others.length} more like it`), h("ul", {}, ...others.map((o) => h("li", {}, sentence(o.sentence)))));
+  details.addEventListener("toggle", () => (details.open ? unfolded.add(code) : unfolded.delete(code)));
+  return details;
+}
 
 let said = "";
 
