@@ -81,7 +81,7 @@ func TestPageHoldsNothingInline(t *testing.T) {
 	}
 }
 
-func TestBrowsersMayKeepWhatDidNotChange(t *testing.T) {
+func TestWhatBrowsersAreTold(t *testing.T) {
 	b := newBed(t, dashboard.Config{}, nil)
 	response, err := http.Get(b.url + "/js/main.js")
 	if err != nil {
@@ -93,6 +93,16 @@ func TestBrowsersMayKeepWhatDidNotChange(t *testing.T) {
 	}
 	if code, body := b.ask(http.MethodGet, "/js/main.js", "", "If-None-Match", response.Header.Get("ETag")); code != http.StatusNotModified || body != "" {
 		t.Errorf("asked whether it changed: %d, %d bytes", code, len(body))
+	}
+	for name, want := range map[string]string{
+		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin",
+	} {
+		if got := response.Header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if policy := response.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'") || strings.Contains(policy, "unsafe") {
+		t.Errorf("the content security policy is %q", policy)
 	}
 	for path, want := range map[string]int{"/nothing": 404, "/js/": 404, "/assets/index.html": 404, "/index.html": 200} {
 		if code, _ := b.ask(http.MethodGet, path, ""); code != want {

@@ -141,7 +141,7 @@ func storeHop(s health.Snapshot, f *flow) hop {
 		if r.Store == nil {
 			continue
 		}
-		h.Tone, h.Rate, h.Note = toneGood, perMinute(f.rate(countRows, minuteWindow)), "to PostgreSQL"
+		h.Tone, h.Rate, h.Note = toneGood, perMinute(f.rate(countRows, minuteWindow)), "PostgreSQL"
 		h.Waiting, h.Lag = &s.Facts.Rows.Pending, milliseconds(s.Facts.Rows.Lag)
 	}
 	return h
@@ -161,9 +161,9 @@ func egressHop(s health.Snapshot, f *flow) hop {
 		for _, c := range r.Egress.Channels {
 			heard = max(heard, c.Receivers)
 		}
-		h.Note = "to AppV2: nobody is subscribed"
+		h.Note = "AppV2: nobody listens"
 		if heard > 0 {
-			h.Note = fmt.Sprintf("to AppV2: %d subscribed", heard)
+			h.Note = fmt.Sprintf("AppV2: %d subscribed", heard)
 		}
 	}
 	return h

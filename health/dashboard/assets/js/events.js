@@ -23,9 +23,15 @@ export function follow(url, take, tell) {
     source.onerror = () => {
       // The browser tries again by itself unless the answer was no event stream.
       if (source.readyState === EventSource.CLOSED && !again) {
-        again = setTimeout(() => { again = 0; open(); }, AGAIN);
+        again = setTimeout(() => { again = 0; askWho().then(open); }, AGAIN);
       }
     };
+  }
+
+  // Whoever must sign in anew gets the page that asks for it.
+  async function askWho() {
+    const answer = await fetch("health").catch(() => null);
+    if (answer?.status === 401) location.reload();
   }
 
   function check() {

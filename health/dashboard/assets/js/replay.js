@@ -41,6 +41,7 @@ export function showReplay(r) {
   }
   for (const control of form.elements) if (control.id !== "cancel") control.disabled = running || !r.allowed;
   $("cancel").hidden = !running;
+  $("start").hidden = running;
   $("replay-progress").hidden = r.phase === "idle";
   $("replay-progress").firstElementChild.value = r.share;
   if (!r.allowed) return tell("This page may not replay: use tickstream replay.", "");
