@@ -86,7 +86,8 @@ func (f *flow) observe(facts observe.Facts) {
 }
 
 // rate is what one counter of all processes together grew by in a second, over
-// at most window; nil where that is not known yet.
+// at most window; nil where that is not known yet. A window of a minute is never
+// cut, for the one burst in it must not count as several.
 func (f *flow) rate(name string, window time.Duration) *float64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -103,8 +104,12 @@ func (f *flow) rate(name string, window time.Duration) *float64 {
 				break
 			}
 		}
-		if elapsed := last.at.Sub(first.at).Seconds(); elapsed > 0 {
-			total += max(0, float64(last.value-first.value)) / elapsed
+		elapsed := last.at.Sub(first.at)
+		if window == minuteWindow {
+			elapsed = window
+		}
+		if elapsed > 0 {
+			total += max(0, float64(last.value-first.value)) / elapsed.Seconds()
 			known = true
 		}
 	}

@@ -59,12 +59,27 @@ func hopsOf(s health.Snapshot, f *flow) []hop {
 			}
 		}
 	}
-	for k := range hops {
-		if unreachable && hops[k].ID != hopTicks && hops[k].ID != hopHealth && hops[k].Tone != toneBad && hops[k].Tone != toneOff {
-			hops[k].Tone, hops[k].Rate, hops[k].Lag = toneUnknown, nil, nil
-		}
+	if unreachable {
+		forget(hops)
 	}
 	return hops
+}
+
+// forget takes back what was measured before JetStream went away.
+func forget(hops []hop) {
+	for k := range hops {
+		h := &hops[k]
+		if h.ID == hopHealth || h.Tone == toneOff {
+			continue
+		}
+		h.Rate, h.Lag, h.Waiting = nil, nil, nil
+		if h.ID == hopResults {
+			h.Note = ""
+		}
+		if h.Tone != toneBad {
+			h.Tone = toneUnknown
+		}
+	}
 }
 
 func redisHop(s health.Snapshot, f *flow) hop {

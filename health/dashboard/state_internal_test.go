@@ -130,6 +130,9 @@ func TestRatesAreOfCounters(t *testing.T) {
 	if got := f.rate(countReceived, steadyWindow); got == nil || *got != 70 {
 		t.Errorf("the rate of two is %v, want 70", got)
 	}
+	if got := f.rate(countReceived, minuteWindow); got == nil || *got*60 != 260 {
+		t.Errorf("the rate in a minute that has just begun is %v, want 260 a minute", got)
+	}
 	see(30*time.Second, map[string]int64{"one": 1240})
 	see(40*time.Second, map[string]int64{"one": 1240})
 	if got := f.rate(countReceived, steadyWindow); got == nil || *got != 0 {

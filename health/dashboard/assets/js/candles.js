@@ -1,5 +1,5 @@
 import { $, h, colour, say, redraw } from "./dom.js";
-import { clock, day, hour, many, price, rate } from "./format.js";
+import { clock, day, hour, many, price, rate, sentence } from "./format.js";
 
 const TONES = { bullish: "up", bearish: "down" };
 let plot = null, shown = null, sequence = 0, asked = 0;
@@ -43,10 +43,15 @@ async function load() {
     const chart = answer.ok ? await answer.json() : null;
     if (turn !== asked) return; // another was asked for meanwhile
     if (chart) draw(chart);
-    else say($("candles-note"), await answer.text());
+    else fail(await answer.text());
   } catch {
-    say($("candles-note"), "The bars cannot be read now.");
+    fail("the bars cannot be read now");
   }
+}
+
+function fail(text) {
+  $("candles").hidden = !shown?.bars.length;
+  say($("candles-note"), sentence(text.trim()));
 }
 
 const size = () => ({ width: Math.max(80, $("candles").clientWidth), height: Math.max(120, $("candles").clientHeight) });

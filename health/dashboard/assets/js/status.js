@@ -48,7 +48,8 @@ function headline(s) {
   const n = s.numbers;
   if (!s.event_at) return "Health has just started and has measured nothing yet.";
   if (s.status === "unknown") return `The last health event is ${span((s.now - s.event_at) / 1000)} old.`;
-  return `${whole(n.active)} of ${whole(n.universe)} symbols active, ${rate(n.ticks)} ticks/s, ${late(n.lag)} behind; ` +
+  const when = s.issues.some((i) => i.code === "jetstream_unreachable") ? "As last measured: " : "";
+  return `${when}${whole(n.active)} of ${whole(n.universe)} symbols active, ${rate(n.ticks)} ticks/s, ${late(n.lag)} behind; ` +
     `${many(n.patterns, "pattern")} and ${many(n.indicators, "indicator value")} this session` + (n.errors ? `, ${many(n.errors, "error")} lately.` : ".");
 }
 
