@@ -21,7 +21,7 @@ type Channels struct {
 	Persistence     string
 	Errors          string
 
-	Replay string // proposed for replayed ticks; nobody listens there by himself
+	Replay string // proposed for replayed ticks: nobody listens there unasked
 
 	HeartbeatKey   string // Unix seconds as a decimal string
 	SessionKey     string // the current session as JSON, ours

@@ -74,7 +74,7 @@ function switchTheme() {
 }
 
 document.addEventListener("keydown", (e) => {
-  if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea")) return;
+  if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest?.("input, select, textarea")) return;
   if (e.key === "t") switchTheme();
   if (e.key === "/") {
     e.preventDefault();
