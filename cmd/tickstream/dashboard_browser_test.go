@@ -21,6 +21,8 @@ const picturesEnv = "TICKSTREAM_TEST_PICTURES"
 // the aim is 300 ms.
 const firstPaintWithin = 5 * time.Second
 
+const browserWithin = time.Minute // for one thing, on a busy machine
+
 // watch has the page note when its status changes, and that it is the same page.
 const watch = `(() => {
 	window.loads = Number(sessionStorage.loads = Number(sessionStorage.loads ?? 0) + 1);
@@ -60,7 +62,7 @@ func openBrowser(t *testing.T, path, url string) *browser {
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true))
 	ctx, cancel := chromedp.NewContext(allocator)
 	b := &browser{ctx: ctx, pictures: os.Getenv(picturesEnv)}
-	messages := chromedp.Console(ctx)
+	messages := chromedp.Console(ctx) // starts the browser, which lives as long as ctx
 	var wg sync.WaitGroup
 	wg.Go(func() { // ends with the tab
 		for m, err := range messages {
@@ -70,9 +72,14 @@ func openBrowser(t *testing.T, path, url string) *browser {
 			b.note(m)
 		}
 	})
-	t.Cleanup(func() { cancel(); stop(); wg.Wait() })
+	t.Cleanup(func() {
+		cancel()
+		stop()
+		chromedp.FromContext(ctx).Allocator.Wait() // its profile is removed next
+		wg.Wait()
+	})
 	b.do(t, chromedp.EmulateViewport(1360, 900), chromedp.Navigate(url))
-	b.eval(t, watch)
+	get(t, b, chromedp.Evaluate[any](watch))
 	return b
 }
 
@@ -89,25 +96,26 @@ func (b *browser) note(m chromedp.ConsoleMessage) {
 
 func (b *browser) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		t.Fatalf("browser: %v", err)
+	for _, step := range steps {
+		get(t, b, step)
 	}
 }
 
-func (b *browser) eval(t *testing.T, script string) {
+// get has the browser do something and returns what comes of it.
+func get[T any](t *testing.T, b *browser, action chromedp.Action[T]) T {
 	t.Helper()
-	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[any](script)); err != nil {
+	ctx, cancel := context.WithTimeout(b.ctx, browserWithin)
+	defer cancel()
+	value, err := chromedp.Run(ctx, action)
+	if err != nil {
 		t.Fatalf("browser: %v", err)
 	}
+	return value
 }
 
 func (b *browser) look(t *testing.T) view {
 	t.Helper()
-	seen, err := chromedp.Run(b.ctx, chromedp.Evaluate[view](read))
-	if err != nil {
-		t.Fatalf("look at the page: %v", err)
-	}
-	return seen
+	return get(t, b, chromedp.Evaluate[view](read))
 }
 
 // picture keeps the page as it is seen on a desk, by day and by night, and on a
@@ -129,11 +137,8 @@ func (b *browser) picture(t *testing.T, name string) {
 		}
 		// The next second's word draws what depends on the size.
 		b.do(t, chromedp.EmulateViewport(form.width, form.height), chromedp.Sleep(1200*time.Millisecond))
-		image, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(b.pictures, "dashboard-"+name+"-"+form.name+".png"), image, 0o600)
-		}
-		if err != nil {
+		image := get(t, b, chromedp.FullScreenshot(100))
+		if err := os.WriteFile(filepath.Join(b.pictures, "dashboard-"+name+"-"+form.name+".png"), image, 0o600); err != nil {
 			t.Fatalf("take a picture: %v", err)
 		}
 	}
@@ -143,10 +148,7 @@ func (b *browser) expectFaults(expected bool) { b.tolerant.Store(expected) }
 
 func (b *browser) close(t *testing.T) {
 	t.Helper()
-	painted, err := chromedp.Run(b.ctx, chromedp.Evaluate[float64](firstPaint))
-	if err != nil {
-		t.Fatalf("browser: %v", err)
-	}
+	painted := get(t, b, chromedp.Evaluate[float64](firstPaint))
 	t.Logf("first paint after %.0f ms", painted)
 	if painted < 0 || painted > float64(firstPaintWithin.Milliseconds()) {
 		t.Errorf("first paint after %.0f ms", painted)

@@ -103,7 +103,7 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	}
 	sees := func(what string, ok func(view) bool) (seen view) {
 		t.Helper()
-		testbed.Eventually(t, 60*time.Second, "the page shows "+what, func(context.Context) bool {
+		testbed.Eventually(t, 90*time.Second, "the page shows "+what, func(context.Context) bool {
 			seen = v.look(t)
 			return ok(seen)
 		})
