@@ -137,7 +137,7 @@ func pipelineHop(s health.Snapshot, f *flow) hop {
 	}
 	h.Note = "not running"
 	if workers > 0 {
-		h.Note = fmt.Sprintf("%s, %d of %d partitions", many(int64(workers), "worker"), owned, s.Facts.Partitions)
+		h.Note = fmt.Sprintf("%s, %d/%d partitions", many(int64(workers), "worker"), owned, s.Facts.Partitions)
 	}
 	return h
 }

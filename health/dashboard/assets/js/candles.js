@@ -85,7 +85,7 @@ function make(bars) {
   const axis = { stroke: soft, font: "11px system-ui, sans-serif", ticks: { show: false }, grid: { stroke: line, width: 1 } };
   const least = Math.min(...bars.map((b) => b.l)), most = Math.max(...bars.map((b) => b.h)), room = (most - least || most * .001 || 1);
   return new uPlot({
-    ...size(), legend: { show: false }, padding: [8, 4, 0, 4],
+    ...size(), legend: { show: false }, padding: [8, 4, 0, 20],
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     scales: {
       x: { time: false, range: () => [Math.min(-1, bars.length - 40), bars.length] },
