@@ -77,11 +77,11 @@ func healthFlags() []cli.Flag {
 type healthParts struct {
 	roles   []role
 	symbols []string
-	url     string // of the status page
+	url     string // of the dashboard
 	monitor *health.Monitor
 }
 
-// healthRoles are the monitor, its page and its presence.
+// healthRoles are the monitor, its dashboard and its presence.
 func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams stream.Config, always bool) (healthParts, error) {
 	usage := func(err error) (healthParts, error) {
 		return healthParts{}, explainSettings(cmd, err)
@@ -140,14 +140,15 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	if err != nil {
 		return usage(err)
 	}
-	page, err := p.page(cmd, monitor)
+	page, server, err := p.page(cmd, monitor, tidy(symbols.Symbols))
 	if err != nil {
 		return healthParts{}, err
 	}
-	parts.monitor, parts.url = monitor, page.URL()
+	parts.monitor, parts.url = monitor, server.URL()
 	parts.roles = append(parts.roles,
 		role{"health", monitor.Run},
-		role{"status page", page.Run},
+		role{"dashboard", page.Run},
+		role{"web server", server.Run},
 		role{"streams", prepared.run},
 		p.announce(presence.RoleHealth, func(*presence.Report) {}),
 	)

@@ -3,10 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"net"
 
-	"github.com/tickstock/tickstream/health"
 	"github.com/tickstock/tickstream/health/web"
 	"github.com/urfave/cli/v3"
 )
@@ -74,23 +71,4 @@ func (f tlsFiles) serving() (*tls.Config, error) {
 		cfg.ClientAuth = tls.VerifyClientCertIfGiven
 	}
 	return cfg, nil
-}
-
-// page listens for the status page.
-func (p *process) page(cmd *cli.Command, monitor *health.Monitor) (*web.Server, error) {
-	cfg, err := httpConfigOf(cmd)
-	if err != nil {
-		return nil, err
-	}
-	page, err := web.New(cfg, monitor, p.log)
-	if err != nil {
-		return nil, explainSettings(cmd, err)
-	}
-	if err := page.Listen(); err != nil {
-		if _, ok := errors.AsType[*net.OpError](err); ok {
-			return nil, flagErrorf(cmd, "http", "cannot be listened on: %v", err)
-		}
-		return nil, fmt.Errorf("status page: %w", err)
-	}
-	return page, nil
 }

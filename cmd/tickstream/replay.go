@@ -153,26 +153,11 @@ func momentOf(cmd *cli.Command, flag string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	at, err := parseMoment(text, now)
+	at, err := replay.ParseMoment(text, now)
 	if err != nil {
 		return time.Time{}, flagErrorf(cmd, flag, "is %q: give a time such as 2025-10-07T13:30:00Z, or one relative to now such as -5m", text)
 	}
 	return at, nil
-}
-
-// parseMoment reads RFC 3339, or a duration relative to now.
-func parseMoment(text string, now time.Time) (time.Time, error) {
-	if text == "now" {
-		return now, nil
-	}
-	if at, err := time.Parse(time.RFC3339Nano, strings.ToUpper(text)); err == nil {
-		return at, nil
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read time %q: %w", text, err)
-	}
-	return now.Add(d), nil
 }
 
 // showProgress draws a bar on a terminal until the returned function is called.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -117,11 +116,9 @@ func refuseAppV2Channel(cmd *cli.Command, channel string) error {
 	if cmd.Bool("force-appv2-channel") {
 		return nil
 	}
-	for _, namespace := range []string{event.DefaultNamespace, cmd.String("redis-namespace")} {
-		for _, kind := range []string{":streaming:", ":alerts:", ":patterns:", ":indicators:", ":errors", ".events."} {
-			if strings.HasPrefix(channel, namespace+kind) {
-				return flagErrorf(cmd, "to-redis", "is %s, where AppV2 expects something other than ticks: give a channel of your own, or --force-appv2-channel", channel)
-			}
+	for _, c := range []event.Channels{event.NewChannels(event.DefaultNamespace), channelsOf(cmd)} {
+		if c.Carries(channel) {
+			return flagErrorf(cmd, "to-redis", "is %s, where AppV2 expects something other than ticks: give a channel of your own, or --force-appv2-channel", channel)
 		}
 	}
 	return nil
@@ -130,22 +127,35 @@ func refuseAppV2Channel(cmd *cli.Command, channel string) error {
 // refuseBridgeSource refuses where a bridge of this system reads, for it would
 // store every tick a second time. Nothing overrides it.
 func refuseBridgeSource(ctx context.Context, cmd *cli.Command, js jetstream.JetStream, channel string) error {
+	host, err := bridgeThatReads(ctx, js, channel)
+	if err != nil {
+		return err
+	}
+	if host != "" {
+		return flagErrorf(cmd, "to-redis", "is %s, which the bridge on %s reads: it would store these ticks a second time; give another channel", channel, host)
+	}
+	return nil
+}
+
+// bridgeThatReads is the host of a bridge of this system that reads channel;
+// empty if none does.
+func bridgeThatReads(ctx context.Context, js jetstream.JetStream, channel string) (host string, err error) {
 	bucket, err := js.KeyValue(ctx, stream.ComponentsBucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil // nothing ever ran here
+		return "", nil // nothing ever ran here
 	}
 	var reports []presence.Report
 	if err == nil {
 		reports, err = presence.List(ctx, bucket)
 	}
 	if err != nil {
-		return fmt.Errorf("learn from bucket %s where the bridge reads, which must not be replayed to: %w", stream.ComponentsBucket, err)
+		return "", fmt.Errorf("learn from bucket %s where the bridge reads, which must not be replayed to: %w", stream.ComponentsBucket, err)
 	}
 	reads := func(r presence.Report) bool { return r.Bridge != nil && r.Bridge.Source == channel }
 	if i := slices.IndexFunc(reports, reads); i >= 0 {
-		return flagErrorf(cmd, "to-redis", "is %s, which the bridge on %s reads: it would store these ticks a second time; give another channel", channel, reports[i].Host)
+		return reports[i].Host, nil
 	}
-	return nil
+	return "", nil
 }
 
 // refuseLiveChannel refuses AppV2's tick channels while somebody listens there.

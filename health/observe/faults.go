@@ -73,7 +73,7 @@ func (g gapMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
 		facts.GapsInWindow, facts.GapTime, facts.GapEndedAt = 0, 0, time.Time{}
 		return nil
 	}
-	msgs, err := read(ctx, m.js, stream.Health, gapsRead,
+	msgs, err := stream.Read(ctx, m.js, stream.Health, gapsRead,
 		jetstreamext.GetBatchStartTime(m.server.Add(-g.window)), jetstreamext.GetBatchSubject(stream.HealthGap))
 	if err != nil {
 		return err

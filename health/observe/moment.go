@@ -16,8 +16,6 @@ import (
 // cannot be told from it.
 const clocksAgree = 500 * time.Millisecond
 
-var errNotConnected = errors.New("not connected to NATS")
-
 // meter measures one side of the system. It keeps what it needs from one
 // measurement to the next, and is never called twice at once.
 type meter interface {
@@ -77,7 +75,7 @@ type moment struct {
 func newMoment(ctx context.Context, js jetstream.JetStream, s *scope) (*moment, error) {
 	// Without a connection each request would wait for its timeout.
 	if !js.Conn().IsConnected() {
-		return nil, errNotConnected
+		return nil, stream.ErrNotConnected
 	}
 	m := &moment{js: js, scope: s, detail: true}
 	asked := time.Now()

@@ -76,3 +76,14 @@ func TestRateBeginsWithTheActiveBridge(t *testing.T) {
 		t.Errorf("began at %v, want %v, when the gap ended", got, f.GapEndedAt)
 	}
 }
+
+func TestBusierOfTwoSpans(t *testing.T) {
+	for _, c := range []struct{ both, second, want uint64 }{
+		{60, 0, 60}, {60, 60, 60}, {90, 30, 60}, {90, 60, 60}, {0, 0, 0},
+		{0, 60, 60}, {30, 60, 60}, // bars came, or went, between the two counts
+	} {
+		if got := busier(c.both, c.second); got != c.want {
+			t.Errorf("%d in both, %d in the second: %d, want %d", c.both, c.second, got, c.want)
+		}
+	}
+}

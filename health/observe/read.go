@@ -2,49 +2,20 @@ package observe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
+	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
 const headerPending = "Nats-Num-Pending"
 
-// read returns up to n messages of a stream, by a direct get: it makes no
-// consumer.
-func read(ctx context.Context, js jetstream.JetStream, name string, n int, opts ...jetstreamext.GetBatchOpt) ([]*jetstream.RawStreamMsg, error) {
-	batch, err := jetstreamext.GetBatch(ctx, js, name, n, opts...)
-	if err != nil {
-		return nil, fmt.Errorf("read from stream %s: %w", name, err)
-	}
-	var msgs []*jetstream.RawStreamMsg
-	for msg, err := range batch {
-		if errors.Is(err, jetstreamext.ErrNoMessages) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read from stream %s: %w", name, err)
-		}
-		if msgs = append(msgs, msg); len(msgs) == n {
-			return msgs, nil
-		}
-	}
-	// An answer that does not come ends the loop as one that is complete does.
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("read from stream %s: %w", name, ctx.Err())
-	}
-	if len(msgs) == 0 {
-		return nil, fmt.Errorf("read from stream %s: %w", name, errNotConnected)
-	}
-	return msgs, nil
-}
-
 // first is the first message that opts select; nil if there is none.
 func first(ctx context.Context, js jetstream.JetStream, name string, opts ...jetstreamext.GetBatchOpt) (*jetstream.RawStreamMsg, error) {
-	msgs, err := read(ctx, js, name, 1, opts...)
+	msgs, err := stream.Read(ctx, js, name, 1, opts...)
 	if err != nil || len(msgs) == 0 {
 		return nil, err
 	}

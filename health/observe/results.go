@@ -33,18 +33,25 @@ func (b *barMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
 	const half = 30 * time.Second
 	end, last := m.server.Add(-half).Truncate(time.Minute).Add(half), info.State.LastSeq
 	if !b.created.Equal(info.Created) || !b.end.Equal(end) || b.seq != last {
-		minute, err := countSince(ctx, m.js, stream.Bars, minuteBars, end.Add(-time.Minute))
-		if err != nil {
-			return err
-		}
 		since, err := countSince(ctx, m.js, stream.Bars, minuteBars, end)
 		if err != nil {
 			return err
 		}
-		b.created, b.end, b.seq, b.count = info.Created, end, last, float64(max(minute-since, since))
+		both, err := countSince(ctx, m.js, stream.Bars, minuteBars, end.Add(-time.Minute))
+		if err != nil {
+			return err
+		}
+		b.created, b.end, b.seq, b.count = info.Created, end, last, float64(busier(both, since))
 	}
 	facts.BarsPerMinute = b.count
 	return nil
+}
+
+// busier is how many bars came in the busier of two spans, of which one count is
+// of both and the other of the second alone. The stream changes between the two
+// counts, so the one of both may be the smaller.
+func busier(both, second uint64) uint64 {
+	return max(max(both, second)-second, second)
 }
 
 // signalMeter counts what is stored in SIGNALS in a session, by kind: asking

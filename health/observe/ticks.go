@@ -199,7 +199,7 @@ func (t *tickMeter) saw(newest *jetstream.RawStreamMsg, now time.Time) {
 func (t *tickMeter) readMarks(ctx context.Context, js jetstream.JetStream, from, last uint64) error {
 	t.marks = t.marks[:t.marksUpTo(from-1)]
 	for from <= last {
-		msgs, err := read(ctx, js, stream.Ticks, marksRead, jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchSubject(stream.AllClockMarks))
+		msgs, err := stream.Read(ctx, js, stream.Ticks, marksRead, jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchSubject(stream.AllClockMarks))
 		if err != nil {
 			return fmt.Errorf("read clock marks: %w", err)
 		}

@@ -1,17 +1,11 @@
 package web
 
 import (
-	"bytes"
-	"embed"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"time"
 )
-
-//go:embed page.html style.css
-var files embed.FS
 
 // stuckAfter is how many intervals a loop may take before the process counts
 // as hung.
@@ -19,28 +13,19 @@ const stuckAfter = 3
 
 type handler struct {
 	source Source
-	page   *template.Template
-	style  []byte
 	log    *slog.Logger
 }
 
-func newHandler(source Source, log *slog.Logger) (http.Handler, error) {
-	page, err := template.ParseFS(files, "page.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse page: %w", err)
-	}
-	style, err := files.ReadFile("style.css")
-	if err != nil {
-		return nil, fmt.Errorf("read style: %w", err)
-	}
-	h := &handler{source: source, page: page, style: style, log: log}
+// newHandler serves the probes, and the page, which guards itself, at all other
+// paths.
+func newHandler(source Source, page http.Handler, log *slog.Logger) http.Handler {
+	h := &handler{source: source, log: log}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/{$}", h.servePage)
-	mux.HandleFunc("/style.css", h.serveStyle)
-	mux.HandleFunc("/health", h.serveEvent)
-	mux.HandleFunc("/healthz", h.serveLive)
-	mux.HandleFunc("/readyz", h.serveReady)
-	return guard(mux), nil
+	mux.Handle("/", page)
+	mux.Handle("/health", guard(http.HandlerFunc(h.serveEvent)))
+	mux.Handle("/healthz", guard(http.HandlerFunc(h.serveLive)))
+	mux.Handle("/readyz", guard(http.HandlerFunc(h.serveReady)))
+	return mux
 }
 
 // guard lets only reading through.
@@ -53,20 +38,6 @@ func guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-func (h *handler) servePage(w http.ResponseWriter, _ *http.Request) {
-	var page bytes.Buffer
-	if err := h.page.Execute(&page, newView(h.source.Snapshot(), time.Now())); err != nil {
-		h.log.Error("health page cannot be made", "err", err)
-		http.Error(w, "the page cannot be made; /health has the latest event", http.StatusInternalServerError)
-		return
-	}
-	h.write(w, "text/html; charset=utf-8", page.Bytes())
-}
-
-func (h *handler) serveStyle(w http.ResponseWriter, _ *http.Request) {
-	h.write(w, "text/css; charset=utf-8", h.style)
 }
 
 // serveEvent serves the latest health event, as it goes out on the buses.

@@ -1,6 +1,5 @@
-// Package web shows a health monitor over HTTP: a page for people, the latest
-// event for programs, and whether the process lives and is ready for those who
-// run it.
+// Package web serves HTTP: the page that it is given, the latest health event for
+// programs, and for those who run the process whether it lives and is ready.
 package web
 
 import (
@@ -19,12 +18,12 @@ import (
 
 const shutdownTimeout = 2 * time.Second
 
-// Source is what is shown; [health.Monitor] is one.
+// Source is what the probes tell of; [health.Monitor] is one.
 type Source interface {
 	Snapshot() health.Snapshot
 }
 
-// Server serves a source.
+// Server serves a page and the probes of a source.
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
@@ -33,16 +32,12 @@ type Server struct {
 }
 
 // New makes a server; it starts nothing.
-func New(cfg Config, source Source, log *slog.Logger) (*Server, error) {
+func New(cfg Config, source Source, page http.Handler, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	handler, err := newHandler(source, log)
-	if err != nil {
-		return nil, err
-	}
-	return &Server{cfg: cfg, log: log, handler: protect(cfg, handler, log)}, nil
+	return &Server{cfg: cfg, log: log, handler: protect(cfg, newHandler(source, page, log), log)}, nil
 }
 
 // Listen takes the port, so that [Server.Addr] is known before [Server.Run].

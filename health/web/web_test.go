@@ -13,14 +13,14 @@ import (
 	"time"
 
 	"github.com/tickstock/tickstream/health"
-	"github.com/tickstock/tickstream/health/observe"
-	"github.com/tickstock/tickstream/health/session"
 	"github.com/tickstock/tickstream/health/web"
 	"github.com/tickstock/tickstream/pipeline/event"
-	"github.com/tickstock/tickstream/pipeline/presence"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
+
+// page is what a server is given beside its source.
+var page = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the page") })
 
 // shelf is a source that a test fills.
 type shelf struct {
@@ -43,7 +43,7 @@ func (s *shelf) put(snapshot health.Snapshot) {
 // serve runs a server of source until the test ends.
 func serve(t *testing.T, source web.Source, cfg web.Config) *web.Server {
 	t.Helper()
-	server, err := web.New(cfg, source, quiet)
+	server, err := web.New(cfg, source, page, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,53 +90,7 @@ func snapshot(t *testing.T, status event.Status, now time.Time) health.Snapshot 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return health.Snapshot{
-		Event: e, Payload: payload, Published: true, Beat: now, Interval: time.Second,
-		Session: session.Record{Session: event.Session{SessionID: e.SessionID, Universe: "market_leaders:top_500", SymbolCount: 60}},
-		Issues:  []observe.Issue{{Code: "x", Severity: observe.SeverityError, Component: "bridge", Sentence: `no tick for <b>31 s</b>`, Mend: "see whether AppV2 publishes"}},
-		Facts: observe.Facts{UniverseSize: 60, Components: []presence.Report{
-			{Role: presence.RoleBridge, Instance: "b-1", Bridge: &presence.Bridge{Source: "tickstock:market:ticks", Subscribed: true, Stored: 7}},
-			{Role: presence.RolePipeline, Instance: "p-1", Pipeline: &presence.Pipeline{Works: true, Bars: 9}},
-		}},
-		Buses: []health.BusState{
-			{Name: "NATS", Reach: observe.Reach{OK: true}, Leading: true, Receivers: -1},
-			{Name: "Redis", Reach: observe.Reach{Since: now.Add(-time.Minute), Err: "connection refused"}},
-		},
-	}
-}
-
-func TestPageShowsWhatIsKnown(t *testing.T) {
-	source := &shelf{}
-	url := "http://" + serve(t, source, web.Config{Address: "127.0.0.1:0"}).Addr()
-	response, body := ask(t, http.MethodGet, url+"/")
-	if response.StatusCode != http.StatusOK || !strings.Contains(body, "no health event yet") {
-		t.Errorf("before the first event: %d %s", response.StatusCode, body)
-	}
-	source.put(snapshot(t, event.StatusError, time.Now()))
-	_, body = ask(t, http.MethodGet, url+"/")
-	for _, want := range []string{
-		"<title>error · tickstream health</title>", `class="bad"`, "no tick for &lt;b&gt;31 s&lt;/b&gt;", "To do: see whether AppV2 publishes",
-		"e40d0164-9c1d-4f3a-8a53-9a7a5f0f2f11", "60 of 60", "15.2", "30 symbols without a recent tick: BRK.B and more",
-		"7 stored", "9 bars", "away for 1m: connection refused", "publishes", `lang="en"`,
-	} {
-		if !strings.Contains(body, want) {
-			t.Errorf("the page lacks %q", want)
-		}
-	}
-	for status, tone := range map[event.Status]string{
-		event.StatusHealthy: "good", event.StatusDegraded: "warning", event.StatusStarting: "waiting",
-		event.StatusStopping: "waiting", "warning": "warning", "critical": "bad",
-	} {
-		source.put(snapshot(t, status, time.Now()))
-		if _, body = ask(t, http.MethodGet, url+"/"); !strings.Contains(body, `<header class="`+tone+`">`) {
-			t.Errorf("%s is not painted %s", status, tone)
-		}
-	}
-	old := snapshot(t, event.StatusHealthy, time.Now().Add(-time.Hour))
-	source.put(old)
-	if _, body = ask(t, http.MethodGet, url+"/"); !strings.Contains(body, "<strong>unknown</strong>") {
-		t.Error("an event of an hour ago is shown as the status of now")
-	}
+	return health.Snapshot{Event: e, Payload: payload, Published: true, Beat: now, Interval: time.Second}
 }
 
 func TestProbesTellTheTruth(t *testing.T) {
@@ -172,20 +126,26 @@ func TestProbesTellTheTruth(t *testing.T) {
 	}
 }
 
-func TestOnlyReadingIsAllowed(t *testing.T) {
+func TestProbesOnlyRead(t *testing.T) {
 	url := "http://" + serve(t, &shelf{}, web.Config{Address: "127.0.0.1:0"}).Addr()
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, "TRACE"} {
-		for _, path := range []string{"/", "/health", "/healthz", "/nothing"} {
+		for _, path := range []string{"/health", "/healthz", "/readyz"} {
 			if response, _ := ask(t, method, url+path); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") == "" {
 				t.Errorf("%s %s = %d", method, path, response.StatusCode)
 			}
 		}
 	}
-	for path, want := range map[string]int{"/": 200, "/style.css": 200, "/nothing": 404, "/page.html": 404} {
-		response, body := ask(t, http.MethodHead, url+path)
-		if response.StatusCode != want || body != "" {
-			t.Errorf("HEAD %s = %d %q", path, response.StatusCode, body)
+}
+
+func TestProbesAreGuardedAndThePageIsServed(t *testing.T) {
+	url := "http://" + serve(t, &shelf{}, web.Config{Address: "127.0.0.1:0"}).Addr()
+	for _, path := range []string{"/", "/anything", "/health/more"} {
+		if _, body := ask(t, http.MethodGet, url+path); body != "the page" {
+			t.Errorf("%s = %q", path, body)
 		}
+	}
+	for _, path := range []string{"/health", "/healthz", "/readyz"} {
+		response, _ := ask(t, http.MethodGet, url+path)
 		for name, value := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"} {
 			if got := response.Header.Get(name); got != value {
 				t.Errorf("%s: %s is %q", path, name, got)
@@ -204,7 +164,7 @@ func TestTakenPort(t *testing.T) {
 	}
 	defer taken.Close()
 	address := taken.Addr().String()
-	strict, err := web.New(web.Config{Address: address}, &shelf{}, quiet)
+	strict, err := web.New(web.Config{Address: address}, &shelf{}, page, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,10 +182,10 @@ func TestTakenPort(t *testing.T) {
 }
 
 func TestAddressIsChecked(t *testing.T) {
-	if _, err := web.New(web.Config{Address: "8080"}, &shelf{}, quiet); err == nil || !strings.Contains(err.Error(), "host:port") {
+	if _, err := web.New(web.Config{Address: "8080"}, &shelf{}, page, quiet); err == nil || !strings.Contains(err.Error(), "host:port") {
 		t.Errorf("New = %v", err)
 	}
-	server, err := web.New(web.Config{Address: "127.0.0.1:0"}, &shelf{}, quiet)
+	server, err := web.New(web.Config{Address: "127.0.0.1:0"}, &shelf{}, page, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

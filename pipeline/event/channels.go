@@ -1,5 +1,7 @@
 package event
 
+import "strings"
+
 // Source names the producer in every event.
 const Source = "tickstream"
 
@@ -18,6 +20,8 @@ type Channels struct {
 	AlertsCritical  string
 	Persistence     string
 	Errors          string
+
+	Replay string // proposed for replayed ticks: nobody listens there unasked
 
 	HeartbeatKey   string // Unix seconds as a decimal string
 	SessionKey     string // the current session as JSON, ours
@@ -46,8 +50,21 @@ func NewChannels(namespace string) Channels {
 		AlertsCritical:  namespace + ":alerts:critical",
 		Persistence:     streaming + "persistence",
 		Errors:          namespace + ":errors",
+		Replay:          namespace + ":replay:ticks",
 		HeartbeatKey:    namespace + ":producer:heartbeat",
 		SessionKey:      namespace + ":tickstream:session",
 		HealthLeaseKey:  namespace + ":tickstream:lease:health",
 	}
+}
+
+// Carries tells that AppV2 expects events on channel, or will in a version that
+// has more kinds of them. Its channels of ticks are not among these.
+func (c Channels) Carries(channel string) bool {
+	namespace := strings.TrimSuffix(c.Errors, ":errors")
+	for _, kind := range []string{":streaming:", ":alerts:", ":patterns:", ":indicators:", ":errors", ".events."} {
+		if strings.HasPrefix(channel, namespace+kind) {
+			return true
+		}
+	}
+	return false
 }

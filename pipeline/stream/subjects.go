@@ -173,5 +173,10 @@ func ProgressSubject(stream string, partition int) string {
 // SignalsOf filters the signals of one kind.
 func SignalsOf(kind string) string { return signalPrefix + kind + ".*.*" }
 
+// SignalsOfSymbol filters the signals of one kind and symbol.
+func SignalsOfSymbol(kind, symbol string) string {
+	return signalPrefix + kind + ".*." + EncodeSymbol(symbol)
+}
+
 // RejectSubject is where refused input goes, by the reason of its refusal.
 func RejectSubject(reason string) string { return rejectPrefix + EncodeSymbol(reason) }

@@ -1,0 +1,43 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+)
+
+// ErrNotConnected is returned where NATS does not answer because there is no
+// connection to it.
+var ErrNotConnected = errors.New("not connected to NATS")
+
+// Read returns up to n messages of a stream, by a direct get: it makes no
+// consumer. None is no error.
+func Read(ctx context.Context, js jetstream.JetStream, name string, n int, opts ...jetstreamext.GetBatchOpt) ([]*jetstream.RawStreamMsg, error) {
+	batch, err := jetstreamext.GetBatch(ctx, js, name, n, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("read from stream %s: %w", name, err)
+	}
+	var msgs []*jetstream.RawStreamMsg
+	for msg, err := range batch {
+		if errors.Is(err, jetstreamext.ErrNoMessages) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read from stream %s: %w", name, err)
+		}
+		if msgs = append(msgs, msg); len(msgs) == n {
+			return msgs, nil
+		}
+	}
+	// An answer that does not come ends the loop as one that is complete does.
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("read from stream %s: %w", name, ctx.Err())
+	}
+	if len(msgs) == 0 {
+		return nil, fmt.Errorf("read from stream %s: %w", name, ErrNotConnected)
+	}
+	return msgs, nil
+}
