@@ -146,7 +146,7 @@ func TestBrowserSignsIn(t *testing.T) {
 	if c := response.Cookies()[0]; !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || strings.Contains(c.Value, token) {
 		t.Errorf("the session is %v", c)
 	}
-	if response, body = do(t, client, http.MethodGet, base+"/", html); response.StatusCode != 200 || !strings.Contains(body, "healthy") {
+	if response, body = do(t, client, http.MethodGet, base+"/", html); response.StatusCode != 200 || strings.Contains(body, `action="/login"`) {
 		t.Errorf("with the session: %d", response.StatusCode)
 	}
 
