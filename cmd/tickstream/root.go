@@ -44,7 +44,9 @@ func commands() []*cli.Command {
 		doctorCommand(),
 		simCommand(),
 		replayCommand(),
+		configCommand(),
 		versionCommand(),
+		manCommand(),
 	}
 }
 
@@ -91,6 +93,7 @@ func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cli.Command {
 // run runs one command line and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot(stdin, stdout, stderr)
+	root.Metadata = map[string]any{argumentsKey: args}
 	// Before runs once parsing is over: an error without it is one of usage.
 	var parsed *cli.Command
 	root.Before = func(ctx context.Context, cmd *cli.Command) (context.Context, error) {
