@@ -47,7 +47,9 @@ func commands() []*cli.Command {
 		simCommand(),
 		replayCommand(),
 		certificatesCommand(),
+		configCommand(),
 		versionCommand(),
+		manCommand(),
 	}
 }
 

@@ -150,6 +150,11 @@ func checked(action cli.ActionFunc) cli.ActionFunc {
 				return err
 			}
 		}
+		if has(cmd, "spool-bytes") {
+			if _, err := spoolConfigOf(cmd); err != nil {
+				return err
+			}
+		}
 		if has(cmd, "lag-critical") {
 			if _, err := observe.NewJudge(thresholdsOf(cmd)); err != nil {
 				return explainSettings(cmd, err)

@@ -22,7 +22,7 @@ func spoolFlags() []cli.Flag {
 		&cli.StringFlag{Name: "spool-bytes", Sources: env("spool-bytes"), Category: categoryBridge, Value: "8GiB",
 			Usage: "`SIZE` of the spool; beyond it ticks wait in memory, and then the oldest are shed and counted"},
 		&cli.DurationFlag{Name: "spool-sync", Sources: env("spool-sync"), Category: categoryBridge, Value: time.Second,
-			Usage: "how long a spooled tick may wait to be written through to the disk (`DURATION`, 0 for not at all)"},
+			Usage: "how long a spooled tick may wait to be written through to the disk (`DURATION`)"},
 		&cli.IntFlag{Name: "max-symbols", Sources: env("max-symbols"), Category: categoryBridge, Value: 50_000,
 			Usage: "how many different symbols are taken (`COUNT`); ticks of more are refused"},
 		&cli.StringFlag{Name: "only-symbols", Sources: env("only-symbols"), Category: categoryBridge, TakesFile: true,
@@ -30,31 +30,29 @@ func spoolFlags() []cli.Flag {
 	}
 }
 
-// openSpool opens the folder of the flags; nil where there is to be none.
-func (p *process) openSpool(cmd *cli.Command, cfg bridge.Config) (*bridge.Spool, error) {
-	folder := cmd.String("spool")
-	if cfg.Source != bridge.PubSub || folder == spoolOff {
-		return nil, nil //nolint:nilnil // none is as good as one
-	}
+// spoolConfigOf reads the flags.
+func spoolConfigOf(cmd *cli.Command) (spool.Config, error) {
 	size, err := sizeOf(cmd, "spool-bytes")
 	if err != nil {
-		return nil, err
+		return spool.Config{}, err
 	}
 	if size < 1<<20 {
-		return nil, flagErrorf(cmd, "spool-bytes", "is %d bytes: give at least 1MiB, or --spool off", size)
+		return spool.Config{}, flagErrorf(cmd, "spool-bytes", "is %d bytes: give at least 1MiB, or --spool off", size)
 	}
-	sync := cmd.Duration("spool-sync")
-	if sync < 0 {
-		return nil, flagErrorf(cmd, "spool-sync", "is %v: give 0s or more", sync)
+	return spool.Config{Dir: cmd.String("spool"), MaxBytes: size, SyncInterval: cmd.Duration("spool-sync")}, nil
+}
+
+// openSpool opens the folder of the flags; nil where there is to be none.
+func (p *process) openSpool(cmd *cli.Command, cfg bridge.Config) (*bridge.Spool, error) {
+	disk, err := spoolConfigOf(cmd)
+	if err != nil || cfg.Source != bridge.PubSub || disk.Dir == spoolOff {
+		return nil, err
 	}
-	if sync == 0 {
-		sync = -1
-	}
-	disk, err := bridge.OpenSpool(cfg, spool.Config{Dir: folder, MaxBytes: size, SyncInterval: sync}, p.log)
+	opened, err := bridge.OpenSpool(cfg, disk, p.log)
 	if err != nil {
 		return nil, flagErrorf(cmd, "spool", "cannot be used: %v; give a folder that can be written to, or off", err)
 	}
-	return disk, nil
+	return opened, nil
 }
 
 // closingSpool closes it when run has ended.

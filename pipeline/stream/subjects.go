@@ -154,6 +154,25 @@ func BarSubject(timeframe, symbol string) string {
 	return barPrefix + timeframe + "." + EncodeSymbol(symbol)
 }
 
+// BarFilter matches the bars of a timeframe and symbol; an empty one is all.
+func BarFilter(timeframe, symbol string) string {
+	return barPrefix + filterToken(timeframe) + "." + filterToken(symbol)
+}
+
+// SignalFilter matches the results of [SignalSubject]; an empty name or symbol
+// is all.
+func SignalFilter(kind, name, symbol string) string {
+	return signalPrefix + kind + "." + filterToken(name) + "." + filterToken(symbol)
+}
+
+// filterToken is the token of a name, or the wildcard for none.
+func filterToken(name string) string {
+	if name == "" {
+		return "*"
+	}
+	return EncodeSymbol(name)
+}
+
 // SignalSubject is where a result goes; kind is "indicator", "pattern" or
 // "alert", and name the indicator's, pattern's or alert's own.
 func SignalSubject(kind, name, symbol string) string {
@@ -171,7 +190,7 @@ func ProgressSubject(stream string, partition int) string {
 }
 
 // SignalsOf filters the signals of one kind.
-func SignalsOf(kind string) string { return signalPrefix + kind + ".*.*" }
+func SignalsOf(kind string) string { return SignalFilter(kind, "", "") }
 
 // SignalsOfSymbol filters the signals of one kind and symbol.
 func SignalsOfSymbol(kind, symbol string) string {
