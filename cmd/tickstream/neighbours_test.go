@@ -5,7 +5,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -39,42 +38,61 @@ func TestRevokedNATSUserCostsNoTick(t *testing.T) {
 // back; the time between is a gap that is published.
 func TestChangedRedisPasswordIsAGap(t *testing.T) {
 	s := startTestServers(t)
-	if s.redis.Embedded == nil {
-		t.Skip("would lock the tests beside it out of their Redis")
-	}
+	s.redis = testbed.StartOwnRedis(t)
+	change := s.passwordChanger(t)
 	c := s.bridge(t, "--spool", "off")
 	s.awaitBridge(t, c, "leads", leads)
 	l := s.newTickFeed()
 	l.publish(t, 500)
 	s.expectStored(t, l.sent)
-	s.redis.Embedded.RequireAuth("changed")
-	s.redis.Embedded.Close()
-	if err := s.redis.Embedded.Restart(); err != nil {
-		t.Fatal(err)
-	}
+	change("changed")
 	s.awaitBridge(t, c, "says that it does not read", func(r *presence.Report) bool { return !r.Bridge.Subscribed && r.Bridge.FailedConnects > 0 })
 	testbed.Eventually(t, 30*time.Second, "the log names the cause", func(context.Context) bool {
 		return strings.Contains(c.stderr.String(), "NOAUTH")
 	})
-	s.redis.Embedded.RequireAuth("")
+	change("")
 	s.awaitBridge(t, c, "reads again", func(r *presence.Report) bool { return r.Bridge.Subscribed && r.Bridge.Gaps == 1 })
 	l.publish(t, 500)
 	s.expectStored(t, l.sent)
 	s.expectGap(t)
 }
 
+// passwordChanger changes the password of Redis and disconnects its subscribers.
+func (s *testServers) passwordChanger(t *testing.T) func(password string) {
+	t.Helper()
+	if embedded := s.redis.Embedded; embedded != nil {
+		return func(password string) {
+			embedded.RequireAuth(password)
+			embedded.Close()
+			if err := embedded.Restart(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	admin := s.redis.Client().Conn() // one that stays, and is let in already
+	t.Cleanup(func() { _ = admin.Close() })
+	if err := admin.Ping(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	return func(password string) {
+		if err := admin.ConfigSet(t.Context(), "requirepass", password).Err(); err != nil {
+			t.Fatalf("change the password: %v", err)
+		}
+		if err := admin.Do(t.Context(), "client", "kill", "type", "pubsub").Err(); err != nil {
+			t.Fatalf("disconnect subscribers: %v", err)
+		}
+	}
+}
+
 // A bridge that stands still is cut off by Redis, which does not wait for slow
 // subscribers: the gap is seen, counted and published.
 func TestSubscriberThatRedisCutsIsAGap(t *testing.T) {
 	s := startTestServers(t)
+	s.redis = testbed.StartOwnRedis(t)
 	if s.redis.Embedded == nil {
-		const setting = "client-output-buffer-limit"
-		admin := s.redis.Client()
-		before := admin.ConfigGet(t.Context(), setting).Val()[setting]
-		if err := admin.ConfigSet(t.Context(), setting, "pubsub 256kb 256kb 1").Err(); err != nil {
+		if err := s.redis.Client().ConfigSet(t.Context(), "client-output-buffer-limit", "pubsub 256kb 256kb 1").Err(); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { admin.ConfigSet(context.WithoutCancel(t.Context()), setting, before) })
 	}
 	c := s.bridge(t, "--spool", "off")
 	s.awaitBridge(t, c, "leads", leads)

@@ -39,6 +39,17 @@ func StartRedis(tb testing.TB) *Redis {
 	return r
 }
 
+// StartOwnRedis is StartRedis for a test that changes the server's settings: no
+// other test uses it.
+func StartOwnRedis(tb testing.TB) *Redis {
+	tb.Helper()
+	port, isReal := StartRedisServer(tb, "port {port}")
+	if !isReal {
+		return StartRedis(tb)
+	}
+	return &Redis{tb: tb, URL: "redis://127.0.0.1:" + port, Channels: event.NewChannels("test-" + rand.Text()[:10])}
+}
+
 // Client returns a client that is closed with the test.
 func (r *Redis) Client() *redis.Client {
 	r.tb.Helper()
