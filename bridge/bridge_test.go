@@ -151,6 +151,9 @@ func (b *bed) stored(name string, filters ...string) []jetstream.Msg {
 	if err != nil {
 		b.Fatalf("consume %s: %v", name, err)
 	}
+	// Those that wait for something come here often, and a stream has so many
+	// consumers at most.
+	defer func() { _ = b.js.DeleteConsumer(b.Context(), name, info.Name) }()
 	msgs := make([]jetstream.Msg, 0, info.NumPending)
 	if info.NumPending == 0 {
 		return msgs
