@@ -166,6 +166,7 @@ func (s *testServers) storedTicks(t *testing.T) (bySymbol map[string][]string, t
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = s.js.DeleteConsumer(t.Context(), stream.Ticks, info.Name) }() // a stream has so many at most
 	bySymbol = map[string][]string{}
 	messages, err := consumer.Messages()
 	if err != nil {
