@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -21,9 +22,14 @@ var errDuplicate = errors.New("the server has seen a message of the batch before
 //
 // One batch is under way at a time, of a kind in which a message that is lost
 // ends the batch: nothing behind it is stored, so order holds over reconnects.
-// Whenever the outcome of a batch is unknown, the appender looks in the stream
-// for the batch's message ids behind its last acknowledged batch, so it depends
-// on the duplicate window only for a copy that the server has not yet looked at.
+// Whenever the outcome of a batch is unknown, the appender ends the batch at the
+// server and then looks in the stream for its message ids, behind the last that
+// was acknowledged.
+//
+// A fenced appender also says with each batch which message it takes for the
+// last of the stream, so that what is still on its way over a lost connection, or
+// in the memory of a process that stood still, is refused when it comes: the
+// stream has gone on. It looks again whenever it is refused itself.
 type appender struct {
 	js         jetstream.JetStream
 	stream     string
@@ -38,17 +44,19 @@ type appender struct {
 	rename func(id string) string
 	log    *slog.Logger
 	fast   *fastPublisher
+	fenced bool
 
+	open      string                    // a fast batch that is begun and of which is not known whether it has ended
 	last      place                     // of what was acknowledged last; all of a batch is behind it
 	retries   atomic.Int64              // batches that had to be tried again
 	waitSince atomic.Pointer[time.Time] // when a batch began to wait; nil when none does
 }
 
-func newAppender(js jetstream.JetStream, stream string, cfg Config, admit func(context.Context, int64) error, restore func(context.Context) error, log *slog.Logger) *appender {
+func newAppender(js jetstream.JetStream, stream string, cfg Config, admit func(context.Context, int64) error, restore func(context.Context) error, fenced bool, log *slog.Logger) *appender {
 	return &appender{
 		js: js, stream: stream, durability: cfg.Durability, timeout: cfg.PublishTimeout,
 		admit: admit, restore: restore, log: log.With("stream", stream),
-		fast: newFastPublisher(js.Conn()),
+		fast: newFastPublisher(js.Conn(), fenced), fenced: fenced,
 	}
 }
 
@@ -125,35 +133,65 @@ func (a *appender) attempt(ctx context.Context, term int64, d *delivery) error {
 		}
 		a.last = place{created: info.Created, seq: info.State.LastSeq}
 	}
-	if d.unsure {
-		if d.search == nil {
-			d.search = newSearch(a.js, a.stream, a.timeout, d.since, a.last, messageIDs(d.msgs))
-			d.search.rename = a.rename
+	for refusals := 0; d.unsure || len(d.msgs) > 0; {
+		if d.unsure {
+			if err := a.lookUp(ctx, d); err != nil {
+				return err
+			}
+			continue
 		}
-		if err := d.search.run(ctx); err != nil {
-			return err
-		}
-		a.last = place{created: d.search.created, seq: d.search.next - 1}
-		d.msgs = d.search.withoutFound(d.msgs)
-	}
-	for len(d.msgs) > 0 {
 		// This process may have been stopped for long since it was asked last.
 		err := a.admit(ctx, term)
 		if err == nil {
 			err = a.publishSome(ctx, d)
 		}
+		d.unsure = err != nil
+		if isRefused(err) && refusals < maxRefusals {
+			refusals++ // somebody else has written: what there is tells whether of ours
+			continue
+		}
 		if err != nil {
-			d.unsure = true
 			return err
 		}
 	}
 	return nil
 }
 
+// maxRefusals is how often an attempt looks again because others write as well.
+const maxRefusals = 16
+
+// lookUp takes off what is stored of a delivery, once nothing more can come of
+// the batch that was begun last.
+func (a *appender) lookUp(ctx context.Context, d *delivery) error {
+	if a.open != "" {
+		ending, cancel := context.WithTimeout(ctx, a.timeout)
+		defer cancel()
+		if err := a.fast.end(ending, d.msgs[0].Subject, a.open); err != nil {
+			return err
+		}
+		a.open = ""
+	}
+	if d.search == nil {
+		d.search = newSearch(a.js, a.stream, a.timeout, d.since, a.last, messageIDs(d.msgs))
+		d.search.rename = a.rename
+	}
+	if err := d.search.run(ctx); err != nil {
+		return err
+	}
+	a.last = place{created: d.search.created, seq: d.search.next - 1}
+	d.msgs, d.unsure = d.search.withoutFound(d.msgs), false
+	return nil
+}
+
+// isRefused tells that the stream had another last message than was expected.
+func isRefused(err error) bool {
+	return isCode(err, jetstream.JSErrCodeStreamWrongLastSequence) || isCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+}
+
 func messageIDs(msgs []*nats.Msg) []string {
 	ids := make([]string, len(msgs))
 	for i, msg := range msgs {
-		ids[i] = msg.Header.Get(nats.MsgIdHdr)
+		ids[i] = idOf(msg.Header)
 	}
 	return ids
 }
@@ -190,16 +228,19 @@ func (a *appender) publishSome(ctx context.Context, d *delivery) error {
 	}
 	batchCtx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
+	a.fence(d.msgs[0])
+	defer unfence(d.msgs[0])
 	seq, err := publish(batchCtx, d.msgs[:n])
 	if errors.Is(err, errDuplicate) || isCode(err, jetstreamext.JSErrCodeBatchPublishDuplicateMsgID) {
 		// A copy of some of these got in since we looked: one by one, then.
 		return a.publishEach(ctx, d, n)
 	}
 	if err != nil {
+		a.open = a.fast.latest
 		return fmt.Errorf("publish batch: %w", err)
 	}
 	if seq != 0 { // as where all were there already
-		a.last.seq, a.last.id = seq, d.msgs[n-1].Header.Get(nats.MsgIdHdr)
+		a.last.seq, a.last.id = seq, idOf(d.msgs[n-1].Header)
 	}
 	d.msgs = d.msgs[n:]
 	return nil
@@ -234,15 +275,27 @@ func (a *appender) publishOne(ctx context.Context, msg *nats.Msg) error {
 		msg.Header.Del(header)
 	}
 	msg.Reply = ""
+	a.fence(msg)
+	defer unfence(msg)
 	ack, err := a.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	if !ack.Duplicate {
-		a.last.seq, a.last.id = ack.Sequence, msg.Header.Get(nats.MsgIdHdr)
+		a.last.seq, a.last.id = ack.Sequence, idOf(msg.Header)
 	}
 	return nil
 }
+
+// fence has the server refuse msg, the first of a batch, where another message
+// than the last that we know is the last of the stream.
+func (a *appender) fence(msg *nats.Msg) {
+	if a.fenced {
+		msg.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(a.last.seq, 10))
+	}
+}
+
+func unfence(msg *nats.Msg) { msg.Header.Del(jetstream.ExpectedLastSeqHeader) }
 
 func isCode(err error, code jetstream.ErrorCode) bool {
 	var api jetstream.JetStreamError

@@ -32,7 +32,7 @@ func benchmarkAppend(b *testing.B, durability Durability) {
 func appendMany(b *testing.B, js jetstream.JetStream, durability Durability) {
 	b.Helper()
 	log := slog.New(slog.DiscardHandler)
-	a := newAppender(js, stream.Ticks, Config{Durability: durability, PublishTimeout: 10 * time.Second}, always, nil, log)
+	a := newAppender(js, stream.Ticks, Config{Durability: durability, PublishTimeout: 10 * time.Second}, always, nil, true, log)
 	payload := make([]byte, 110)
 	batch := make([]*nats.Msg, 0, 1000)
 	var out outgoing

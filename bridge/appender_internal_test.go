@@ -39,7 +39,7 @@ func ensured(t *testing.T, js jetstream.JetStream) jetstream.JetStream {
 
 func testAppender(js jetstream.JetStream, durability Durability) *appender {
 	cfg := Config{Durability: durability, PublishTimeout: 2 * time.Second}
-	return newAppender(js, stream.Ticks, cfg, always, func(context.Context) error { return errors.New("not to be made") }, quiet)
+	return newAppender(js, stream.Ticks, cfg, always, func(context.Context) error { return errors.New("not to be made") }, true, quiet)
 }
 
 // always admits.

@@ -40,13 +40,16 @@ type fastPublisher struct {
 	nc    *nats.Conn
 	inbox string
 	acks  chan *nats.Msg
+	named bool   // the first message of a batch holds its name
 	last  uint64 // batch
-	heard *nats.Subscription
+	// latest is the name of the last batch that was begun; empty before.
+	latest string
+	heard  *nats.Subscription
 }
 
 // newFastPublisher makes one; close it when it is no longer needed.
-func newFastPublisher(nc *nats.Conn) *fastPublisher {
-	return &fastPublisher{nc: nc, inbox: nc.NewInbox(), acks: make(chan *nats.Msg, maxAcks)}
+func newFastPublisher(nc *nats.Conn, named bool) *fastPublisher {
+	return &fastPublisher{nc: nc, named: named, inbox: nc.NewInbox(), acks: make(chan *nats.Msg, maxAcks)}
 }
 
 // listen subscribes to the acknowledgements of all batches; nats.go does so
@@ -73,6 +76,7 @@ func (p *fastPublisher) close() {
 type fastBatch struct {
 	nc     *nats.Conn
 	acks   <-chan *nats.Msg
+	name   string
 	own    string // prefix of the subjects of its acknowledgements
 	prefix []byte // of reply subjects
 	flow   int
@@ -93,17 +97,16 @@ type fastAck struct {
 }
 
 // publish publishes msgs as a fast batch and returns the sequence of the last
-// that was stored. On an error the first so many of them may be stored.
+// that was stored. On an error the first so many of them may be stored, or be
+// stored yet, until the batch is ended.
 func (p *fastPublisher) publish(ctx context.Context, msgs []*nats.Msg) (seq uint64, err error) {
 	if err := p.listen(); err != nil {
 		return 0, err
 	}
-	p.last++
-	// The token before the flow is the batch's name, for the whole server.
-	own := p.inbox + "." + p.inbox[strings.LastIndexByte(p.inbox, '.')+1:] + "-" + strconv.FormatUint(p.last, 36) + "."
-	b := &fastBatch{
-		nc: p.nc, acks: p.acks, flow: fastFlow, own: own,
-		prefix: append([]byte(own), strconv.Itoa(fastFlow)+".fail."...),
+	b := p.begin()
+	if p.named {
+		msgs[0].Header.Set(batchHeader, b.name)
+		defer msgs[0].Header.Del(batchHeader)
 	}
 	for i, msg := range msgs {
 		if err := b.send(msg, i == len(msgs)-1); err != nil {
@@ -132,6 +135,53 @@ func (p *fastPublisher) publish(ctx context.Context, msgs []*nats.Msg) (seq uint
 		return 0, fmt.Errorf("server took %d of %d messages", b.final.Count, len(msgs))
 	}
 	return b.final.Seq, nil
+}
+
+// begin is a batch of which nothing is sent yet.
+func (p *fastPublisher) begin() *fastBatch {
+	p.last++
+	name := p.inbox[strings.LastIndexByte(p.inbox, '.')+1:] + "-" + strconv.FormatUint(p.last, 36)
+	p.latest = name
+	return p.batch(name)
+}
+
+// batch is one of that name, which is its own in the whole server: the token
+// before the flow.
+func (p *fastPublisher) batch(name string) *fastBatch {
+	own := p.inbox + "." + name + "."
+	return &fastBatch{
+		nc: p.nc, acks: p.acks, flow: fastFlow, name: name, own: own,
+		prefix: append([]byte(own), strconv.Itoa(fastFlow)+".fail."...),
+	}
+}
+
+// beyond is a place in a batch that none reaches.
+const beyond = 1 << 40
+
+// end ends a batch, whoever began it: nothing more of it is stored. A message
+// that is out of its place does so, and is not stored itself.
+func (p *fastPublisher) end(ctx context.Context, subject, name string) error {
+	if err := p.listen(); err != nil {
+		return err
+	}
+	b := p.batch(name)
+	if err := p.nc.PublishRequest(subject, b.reply(beyond, fastAdd), nil); err != nil {
+		return fmt.Errorf("end batch %s: %w", name, err)
+	}
+	for {
+		select {
+		case msg := <-p.acks:
+			if !strings.HasPrefix(msg.Subject, b.own) {
+				continue
+			}
+			if len(msg.Data) == 0 {
+				return fmt.Errorf("end batch %s: %w", name, nats.ErrNoResponders)
+			}
+			return nil // whatever it says, the server has seen to it
+		case <-ctx.Done():
+			return fmt.Errorf("end batch %s: %w", name, context.Cause(ctx))
+		}
+	}
 }
 
 func (b *fastBatch) send(msg *nats.Msg, last bool) error {

@@ -73,7 +73,7 @@ func NewIngress(cfg Config, client redis.UniversalClient, js jetstream.JetStream
 	}
 	prefix := cfg.Instance + "."
 	appenderOf := func(name string) *appender {
-		a := newAppender(js, name, cfg, i.turn.awaitLease, i.prepareStreams, log)
+		a := newAppender(js, name, cfg, i.turn.awaitLease, i.prepareStreams, name == stream.Ticks, log)
 		a.rename = i.names.own
 		return a
 	}

@@ -22,14 +22,14 @@ type slot struct {
 func (o *outgoing) make(subject, id string, data []byte) *nats.Msg {
 	if o.used == len(o.slots) {
 		s := &slot{}
-		s.msg.Header = nats.Header{nats.MsgIdHdr: s.id[:]}
+		s.msg.Header = nats.Header{idHeader: s.id[:]}
 		o.slots = append(o.slots, s)
 	}
 	s := o.slots[o.used]
 	o.used++
 	if len(s.msg.Header) > 1 { // those of an atomic batch
 		clear(s.msg.Header)
-		s.msg.Header[nats.MsgIdHdr] = s.id[:]
+		s.msg.Header[idHeader] = s.id[:]
 	}
 	s.msg.Subject, s.msg.Reply, s.msg.Data, s.id[0] = subject, "", data, id
 	return &s.msg

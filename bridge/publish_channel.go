@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
@@ -44,6 +43,9 @@ func (p *publisher) lead(ctx context.Context) error {
 		return err
 	}
 	b.shared, b.upTo = true, p.names.heardLast()
+	if err := p.appender.endPredecessor(ctx); err != nil {
+		return err
+	}
 	oldest, behind := p.backlog.begins()
 	if oldest.IsZero() {
 		oldest = time.Now()
@@ -175,7 +177,7 @@ func (p *publisher) lastStored(ctx context.Context) (position, place, error) {
 		if err != nil {
 			return position{}, place{}, err
 		}
-		id := msg.Header.Get(nats.MsgIdHdr)
+		id := idOf(msg.Header)
 		if at := p.names.locate(id); at != (position{}) {
 			return at, place{created: info.Created, seq: seq, id: id}, nil
 		}

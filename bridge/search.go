@@ -34,7 +34,9 @@ type search struct {
 	// visit, where set, is given each id on the way, and begun is called
 	// whenever the way is begun, as again where the stream was made anew.
 	visit func(id string)
-	begun func()
+	// header, where set, is given each header on the way.
+	header func(nats.Header)
+	begun  func()
 	// rename, where set, makes of an id that of the same message as it is looked for.
 	rename func(id string) string
 
@@ -116,7 +118,7 @@ func (s *search) behindPlace(ctx context.Context, info *jetstream.StreamInfo) (u
 		return max(s.behind.seq+1, info.State.FirstSeq), nil
 	}
 	msg, err := stream.AtLeader(ctx, s.js, s.stream, stream.Place{Seq: s.behind.seq, Next: stream.Anything})
-	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && (msg.Sequence != s.behind.seq || msg.Header.Get(nats.MsgIdHdr) != s.behind.id) {
+	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && (msg.Sequence != s.behind.seq || idOf(msg.Header) != s.behind.id) {
 		return 0, nil
 	}
 	return s.behind.seq + 1, err
@@ -139,7 +141,7 @@ func (s *search) readOn(ctx context.Context, end uint64) error {
 		if err != nil {
 			return fmt.Errorf("read %s from sequence %d: %w", s.stream, s.next, err)
 		}
-		s.note(msg.Sequence, msg.Header.Get(nats.MsgIdHdr))
+		s.note(msg.Sequence, msg.Header)
 	}
 	if s.next == from {
 		// A batch that ends early for want of time ends without an error.
@@ -158,12 +160,16 @@ func (s *search) readAtLeader(ctx context.Context, end uint64) error {
 	if err != nil {
 		return err
 	}
-	s.note(msg.Sequence, msg.Header.Get(nats.MsgIdHdr))
+	s.note(msg.Sequence, msg.Header)
 	return nil
 }
 
-func (s *search) note(seq uint64, id string) {
+func (s *search) note(seq uint64, header nats.Header) {
 	s.next = seq + 1
+	id := idOf(header)
+	if s.header != nil {
+		s.header(header)
+	}
 	if s.visit != nil {
 		s.visit(id)
 	}
@@ -179,7 +185,7 @@ func (s *search) note(seq uint64, id string) {
 func (s *search) withoutFound(msgs []*nats.Msg) []*nats.Msg {
 	missing := msgs[:0:0]
 	for _, msg := range msgs {
-		if !s.found[msg.Header.Get(nats.MsgIdHdr)] {
+		if !s.found[idOf(msg.Header)] {
 			missing = append(missing, msg)
 		}
 	}
