@@ -44,6 +44,7 @@ type fastPublisher struct {
 	last  uint64 // batch
 	// latest is the name of the last batch that was begun; empty before.
 	latest string
+	ends   int // asked for
 	heard  *nats.Subscription
 }
 
@@ -155,7 +156,7 @@ func (p *fastPublisher) batch(name string) *fastBatch {
 	}
 }
 
-// beyond is a place in a batch that none reaches.
+// beyond is a place in a batch that none reaches, nor any behind it.
 const beyond = 1 << 40
 
 // end ends a batch, whoever began it: nothing more of it is stored. A message
@@ -165,19 +166,24 @@ func (p *fastPublisher) end(ctx context.Context, subject, name string) error {
 		return err
 	}
 	b := p.batch(name)
-	if err := p.nc.PublishRequest(subject, b.reply(beyond, fastAdd), nil); err != nil {
+	p.ends++
+	reply := b.reply(beyond+p.ends, fastAdd)
+	if err := p.nc.PublishRequest(subject, reply, nil); err != nil {
 		return fmt.Errorf("end batch %s: %w", name, err)
 	}
 	for {
 		select {
 		case msg := <-p.acks:
-			if !strings.HasPrefix(msg.Subject, b.own) {
+			switch {
+			case !strings.HasPrefix(msg.Subject, b.own):
 				continue
-			}
-			if len(msg.Data) == 0 {
+			case len(msg.Data) > 0:
+				return nil // whatever it says, the server has seen to it
+			case msg.Subject == reply:
 				return fmt.Errorf("end batch %s: %w", name, nats.ErrNoResponders)
 			}
-			return nil // whatever it says, the server has seen to it
+			// Nobody was there for a message of the batch, of which there may be
+			// hundreds; somebody may be by now.
 		case <-ctx.Done():
 			return fmt.Errorf("end batch %s: %w", name, context.Cause(ctx))
 		}

@@ -155,3 +155,25 @@ func TestOthersMayWriteBetween(t *testing.T) {
 		})
 	}
 }
+
+// A batch that nobody took in, as while the stream was gone, is ended at once
+// where somebody is there again, however many messages nobody was there for.
+func TestBatchIntoADeletedStreamIsEnded(t *testing.T) {
+	js := ensured(t, testbed.StartNATS(t).JetStream())
+	a := testAppender(js, ProcessSafe)
+	if err := a.append(t.Context(), 0, ticks("a.", 500), time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), a.stream); err != nil {
+		t.Fatal(err)
+	}
+	d := &delivery{msgs: ticks("b.", 500), since: time.Now()}
+	if err := a.attempt(t.Context(), 0, d); !gone(err) {
+		t.Fatalf("into a deleted stream: %v", err)
+	}
+	ensured(t, js)
+	if err := a.attempt(t.Context(), 0, d); err != nil {
+		t.Fatal(err)
+	}
+	expectCount(t, js, 500)
+}
