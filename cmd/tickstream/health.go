@@ -81,7 +81,7 @@ type healthParts struct {
 	monitor *health.Monitor
 }
 
-// healthRoles are the monitor, its dashboard and its presence.
+// healthRoles are the monitor, its dashboard, its service and its presence.
 func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams stream.Config, always bool) (healthParts, error) {
 	usage := func(err error) (healthParts, error) {
 		return healthParts{}, explainSettings(cmd, err)
@@ -135,7 +135,7 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	}
 	monitor, err := health.New(health.Config{
 		Interval: cmd.Duration("health-interval"), Mode: mode, Channels: p.channels,
-		LegacyStatusWords: cmd.Bool("legacy-status-words"), Holder: p.instance,
+		LegacyStatusWords: cmd.Bool("legacy-status-words"), Holder: p.instance, Identity: p.identity(),
 	}, deps)
 	if err != nil {
 		return usage(err)
@@ -150,6 +150,7 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 		role{"dashboard", page.Run},
 		role{"web server", server.Run},
 		role{"streams", prepared.run},
+		p.offer(presence.RoleHealth, "measures the system and tells both buses how it is", p.healthStatus(monitor)),
 		p.announce(presence.RoleHealth, func(*presence.Report) {}),
 	)
 	return parts, nil

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"github.com/tickstock/tickstream/health/session"
+	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/service"
+	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/testbed"
+)
+
+// asks sends a request to an endpoint of a service, once somebody answers.
+func asks[T any](t *testing.T, nc *nats.Conn, name, endpoint, body string) (T, error) {
+	t.Helper()
+	var answer T
+	var err error
+	testbed.Eventually(t, 20*time.Second, name+" "+endpoint+" answers", func(ctx context.Context) bool {
+		err = service.Ask(ctx, nc, stream.ControlSubject(name, endpoint), []byte(body), &answer)
+		refusal, refused := errors.AsType[*service.Refusal](err)
+		return !errors.Is(err, nats.ErrNoResponders) && (!refused || refusal.Code != service.Unavailable)
+	})
+	return answer, err
+}
+
+// refusedWith is the code of a refusal; empty for none.
+func refusedWith(err error) string {
+	if refusal, ok := errors.AsType[*service.Refusal](err); ok {
+		return refusal.Code
+	}
+	return ""
+}
+
+// up is every service there is, and each tells of itself.
+func TestRolesOfUpAreServices(t *testing.T) {
+	c, js := startUp(t, t.TempDir(), "--sim", "--spool", "off")
+	nc := js.Conn()
+	for name, has := range map[string]func(presence.Report) bool{
+		"bridge": func(r presence.Report) bool {
+			return r.Bridge != nil && r.Bridge.Source == "tickstock:market:ticks" && r.Egress == nil
+		},
+		"egress": func(r presence.Report) bool { return r.Egress != nil && r.Bridge == nil },
+		"pipeline": func(r presence.Report) bool {
+			return r.Pipeline != nil && r.Store == nil
+		},
+	} {
+		report, err := asks[presence.Report](t, nc, name, "status", "")
+		if err != nil || report.Role != name || report.Instance == "" || report.PID == 0 || time.Since(report.ReportedAt) > time.Minute || !has(report) {
+			t.Errorf("%s: %+v, %v", name, report, err)
+		}
+		if _, err := asks[presence.Report](t, nc, name, "status", `{"verbose":true}`); refusedWith(err) != service.BadRequest {
+			t.Errorf("%s, asked for more than it takes: %v", name, err)
+		}
+	}
+	status, err := asks[healthStatus](t, nc, "health", "status", "")
+	var e event.StreamingHealth
+	if err != nil || json.Unmarshal(status.Event, &e) != nil || e.Health.Status == "" || status.Role != "health" || len(status.Leads) != 2 {
+		t.Errorf("health: %+v, %v", status, err)
+	}
+
+	running, err := asks[session.Record](t, nc, "session", "show", "")
+	if err != nil || !running.Active() {
+		t.Fatalf("session: %+v, %v", running, err)
+	}
+	if _, err := asks[session.Record](t, nc, "session", "start", ""); refusedWith(err) != service.Conflict {
+		t.Errorf("a second session: %v", err)
+	}
+	if stopped, err := asks[session.Record](t, nc, "session", "stop", ""); err != nil || stopped.SessionID != running.SessionID || stopped.End == nil {
+		t.Errorf("stop: %+v, %v", stopped, err)
+	}
+	if code, stdout, stderr := tickstream(t, "session", "start", "--nats", nc.ConnectedUrl()); code != exitOK {
+		t.Errorf("start by the command: %s%s", stdout, stderr)
+	}
+
+	want := []string{"bridge", "egress", "health", "pipeline", "session"}
+	inbox := nc.NewRespInbox()
+	answers, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.PublishRequest("$SRV.INFO", inbox, nil); err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for range want {
+		msg, err := answers.NextMsg(10 * time.Second)
+		if err != nil {
+			t.Fatalf("%v after %v", err, found)
+		}
+		var info micro.Info
+		if err := json.Unmarshal(msg.Data, &info); err != nil || info.Description == "" || info.Metadata["process"] != "up" || info.Metadata["instance"] != status.Instance {
+			t.Errorf("%s: %v", msg.Data, err)
+		}
+		found = append(found, info.Name[len("tickstream-"):])
+	}
+	if slices.Sort(found); !slices.Equal(found, want) {
+		t.Errorf("found %v, want %v", found, want)
+	}
+	c.stop()
+	if code := c.wait(t); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+}
