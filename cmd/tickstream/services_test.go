@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+	"github.com/tickstock/tickstream/health/replays"
 	"github.com/tickstock/tickstream/health/session"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/presence"
@@ -80,7 +81,22 @@ func TestRolesOfUpAreServices(t *testing.T) {
 		t.Errorf("start by the command: %s%s", stdout, stderr)
 	}
 
-	want := []string{"bridge", "egress", "health", "pipeline", "session"}
+	testbed.Eventually(t, 20*time.Second, "a tick is stored", func(context.Context) bool {
+		report, err := asks[presence.Report](t, nc, "bridge", "status", "")
+		return err == nil && report.Bridge.Stored > 0
+	})
+	if _, err := asks[replays.State](t, nc, "replay", "start", `{"from":"-1h","channel":"tickstock:market:ticks"}`); refusedWith(err) != service.Unfit {
+		t.Errorf("replay to the live channel: %v", err)
+	}
+	if s, err := asks[replays.State](t, nc, "replay", "start", `{"from":"-1h","channel":"tickstock:replay:ticks"}`); err != nil || s.Phase != "running" {
+		t.Errorf("replay: %+v, %v", s, err)
+	}
+	testbed.Eventually(t, 20*time.Second, "the replay is done", func(context.Context) bool {
+		s, err := asks[replays.State](t, nc, "replay", "progress", "")
+		return err == nil && s.Phase == "done" && s.Ticks > 0
+	})
+
+	want := []string{"bridge", "egress", "health", "pipeline", "replay", "session"}
 	inbox := nc.NewRespInbox()
 	answers, err := nc.SubscribeSync(inbox)
 	if err != nil {
