@@ -151,6 +151,10 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	if err != nil {
 		return healthParts{}, err
 	}
+	examine, err := p.doctorEndpoint(cmd)
+	if err != nil {
+		return healthParts{}, err
+	}
 	parts.monitor, parts.url = monitor, server.URL()
 	parts.roles = append(parts.roles,
 		role{"health", monitor.Run},
@@ -158,7 +162,7 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 		role{"replays", reruns.Run},
 		role{"web server", server.Run},
 		role{"streams", prepared.run},
-		p.offer(presence.RoleHealth, "measures the system and tells both buses how it is", p.healthStatus(monitor)),
+		p.offer(presence.RoleHealth, "measures the system and tells both buses how it is", p.healthStatus(monitor), examine),
 		p.announce(presence.RoleHealth, func(*presence.Report) {}),
 	)
 	return parts, nil

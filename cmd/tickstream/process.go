@@ -30,6 +30,7 @@ type process struct {
 	nats     *nats.Conn
 	js       jetstream.JetStream
 	redis    redis.UniversalClient // nil for a role that does not speak Redis
+	natsCfg  natsConfig
 	redisCfg redisConfig
 	channels event.Channels
 	usage    *presence.Sampler
@@ -61,7 +62,7 @@ func connectProcess(name string, natsCfg natsConfig, redisCfg redisConfig, names
 	p := &process{
 		name: name, log: log, host: host, usage: usage, started: time.Now().UTC(),
 		channels: event.NewChannels(namespace),
-		instance: instanceName(host), redisCfg: redisCfg,
+		instance: instanceName(host), natsCfg: natsCfg, redisCfg: redisCfg,
 	}
 	if redisCfg.URL != "" {
 		if p.redis, err = connectRedis(redisCfg, name); err != nil {

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+	"github.com/tickstock/tickstream/cmd/tickstream/doctor"
 	"github.com/tickstock/tickstream/health/replays"
 	"github.com/tickstock/tickstream/health/session"
 	"github.com/tickstock/tickstream/pipeline/event"
@@ -123,5 +126,69 @@ func TestRolesOfUpAreServices(t *testing.T) {
 	c.stop()
 	if code := c.wait(t); code != exitOK {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// usersOf runs a server with the users of nats.conf, each of whose passwords is
+// its name, and returns the URL of one.
+func usersOf(t *testing.T) (as func(user string) string) {
+	t.Helper()
+	for _, user := range []string{"bridge", "pipeline", "health", "operator", "observer"} {
+		t.Setenv("NATS_"+strings.ToUpper(user)+"_PASSWORD", `"`+user+`"`)
+	}
+	t.Setenv("NATS_SYNC_INTERVAL", `"2m"`)
+	opts, err := server.ProcessConfigFile("../../nats.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := strings.TrimPrefix(runNATS(t, opts), "nats://")
+	return func(user string) string { return "nats://" + user + ":" + user + "@" + host }
+}
+
+// Health examines with its own rights, for whoever may ask.
+func TestDoctorOverNATS(t *testing.T) {
+	as, redis := usersOf(t), testbed.StartRedis(t)
+	namespace := strings.TrimSuffix(redis.Channels.Ticks, ":market:ticks")
+	health := start(t, "", "health", "--nats", as("health"), "--redis", redis.URL, "--redis-namespace", namespace,
+		"--http", "127.0.0.1:0", "--session", "always", "--health-interval", "1s")
+	observer, err := dialNATS(natsConfig{URL: as("observer")}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer observer.Close()
+	if _, err := asks[healthStatus](t, observer, "health", "status", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := asks[doctorReport](t, observer, "health", "doctor", "all"); refusedWith(err) != service.BadRequest {
+		t.Errorf("asked for more than it takes: %v", err)
+	}
+	var report doctorReport
+	states := map[string]doctor.State{}
+	testbed.Eventually(t, 30*time.Second, "health is seen by its doctor", func(context.Context) bool {
+		if report, err = asks[doctorReport](t, observer, "health", "doctor", ""); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range report.Checks {
+			states[c.ID] = c.State
+		}
+		return states["health"] == doctor.OK
+	})
+	for id, want := range map[string]doctor.State{
+		"nats": doctor.OK, "jetstream": doctor.OK, "streams": doctor.OK, "redis": doctor.OK, "health": doctor.OK,
+		"bridge": doctor.Failed, "pipeline": doctor.Failed, "feed": doctor.Failed, "health_nats": doctor.OK, "health_redis": doctor.OK,
+	} {
+		if states[id] != want {
+			t.Errorf("%s is %q, want %q: %+v", id, states[id], want, report.Checks)
+		}
+	}
+	if report.OK {
+		t.Error("all is well without bridge and pipeline")
+	}
+	health.stop()
+	if code := health.wait(t); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if strings.Contains(health.stderr.String(), "ermissions") {
+		t.Error("NATS refused something")
 	}
 }
