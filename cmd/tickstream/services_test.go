@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
 	"github.com/tickstock/tickstream/cmd/tickstream/doctor"
 	"github.com/tickstock/tickstream/health/replays"
@@ -123,9 +125,38 @@ func TestRolesOfUpAreServices(t *testing.T) {
 	if slices.Sort(found); !slices.Equal(found, want) {
 		t.Errorf("found %v, want %v", found, want)
 	}
+	sayWhoTheyAre(t, js)
 	c.stop()
 	if code := c.wait(t); code != exitOK {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+var whose = regexp.MustCompile(`^(?:pipeline_\d|egress_[a-z]+|(?:dashboard|sessions|history|catchup|health|replay)-[a-z0-9]{8}(?:_\d+)?)$`)
+
+// sayWhoTheyAre fails the test for a consumer whose name says nothing in
+// `nats consumer report`.
+func sayWhoTheyAre(t *testing.T, js jetstream.JetStream) {
+	t.Helper()
+	found := map[string]int{}
+	for _, name := range []string{stream.Ticks, stream.Bars, stream.Signals, stream.Health, stream.Rejects} {
+		s, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		consumers := s.ListConsumers(t.Context())
+		for info := range consumers.Info() {
+			if !whose.MatchString(info.Name) {
+				t.Errorf("a consumer of %s is called %s", name, info.Name)
+			}
+			found[name]++
+		}
+		if err := consumers.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found[stream.Ticks] == 0 || found[stream.Signals] == 0 || found[stream.Health] == 0 {
+		t.Errorf("consumers were looked for in vain: %v", found)
 	}
 }
 
