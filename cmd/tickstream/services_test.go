@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -157,6 +158,44 @@ func sayWhoTheyAre(t *testing.T, js jetstream.JetStream) {
 	}
 	if found[stream.Ticks] == 0 || found[stream.Signals] == 0 || found[stream.Health] == 0 {
 		t.Errorf("consumers were looked for in vain: %v", found)
+	}
+}
+
+var (
+	readmeRequest = regexp.MustCompile(`(?m)^nats req (\S+) '([^']*)'`)
+	readmeService = regexp.MustCompile(`(?m)^nats micro (info|stats) (\S+)`)
+)
+
+// What README.md has people ask is answered.
+func TestRequestsOfTheREADMEAreAnswered(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, services := readmeRequest.FindAllStringSubmatch(string(text), -1), readmeService.FindAllStringSubmatch(string(text), -1)
+	if len(requests) < 6 || len(services) < 2 {
+		t.Fatalf("found the requests %q and services %q", requests, services)
+	}
+	c, js := startUp(t, t.TempDir(), "--sim", "--spool", "off", "--health-interval", "1s")
+	nc := js.Conn()
+	for _, r := range requests {
+		words := strings.Split(strings.TrimPrefix(r[1], stream.ControlPrefix), ".")
+		if len(words) != 2 {
+			t.Errorf("%s is no request to tickstream", r[1])
+			continue
+		}
+		if answer, err := asks[map[string]any](t, nc, words[0], words[1], r[2]); err != nil || len(answer) == 0 {
+			t.Errorf("%s: %v, %v", r[0], answer, err)
+		}
+	}
+	for _, s := range services {
+		if msg, err := nc.Request("$SRV."+strings.ToUpper(s[1])+"."+s[2], nil, 10*time.Second); err != nil || len(msg.Data) == 0 {
+			t.Errorf("%s: %v", s[0], err)
+		}
+	}
+	c.stop()
+	if code := c.wait(t); code != exitOK {
+		t.Errorf("exit code %d", code)
 	}
 }
 

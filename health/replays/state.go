@@ -3,7 +3,6 @@ package replays
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -44,7 +43,7 @@ func (j *job) state(phase string, err error) State {
 	p := j.replay.Progress()
 	s := State{
 		Allowed: true, Channel: j.order.channel, ID: j.id, Phase: phase, From: j.order.from.UnixMilli(),
-		Speed: j.order.speed, Symbols: slices.Concat([]string{}, j.order.symbols), Ticks: p.Ticks, Took: time.Since(j.began).Milliseconds(),
+		Speed: j.order.speed, Symbols: append([]string{}, j.order.symbols...), Ticks: p.Ticks, Took: time.Since(j.began).Milliseconds(),
 	}
 	if !j.order.to.IsZero() {
 		s.To = j.order.to.UnixMilli()
