@@ -141,8 +141,9 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 		parts.roles = append(parts.roles, role{"database", database.run})
 	}
 	monitor, err := health.New(health.Config{
+		Identity: p.identity(),
 		Interval: cmd.Duration("health-interval"), Mode: mode, Channels: p.channels,
-		LegacyStatusWords: cmd.Bool("legacy-status-words"), Holder: p.instance, Identity: p.identity(),
+		LegacyStatusWords: cmd.Bool("legacy-status-words"), Holder: p.instance,
 	}, deps)
 	if err != nil {
 		return usage(err)
@@ -158,11 +159,11 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	parts.monitor, parts.url = monitor, server.URL()
 	parts.roles = append(parts.roles,
 		role{"health", monitor.Run},
+		p.offer(presence.RoleHealth, "measures the system and tells both buses how it is", p.healthStatus(monitor), examine),
 		role{"dashboard", page.Run},
 		role{"replays", reruns.Run},
 		role{"web server", server.Run},
 		role{"streams", prepared.run},
-		p.offer(presence.RoleHealth, "measures the system and tells both buses how it is", p.healthStatus(monitor), examine),
 		p.announce(presence.RoleHealth, func(*presence.Report) {}),
 	)
 	return parts, nil
