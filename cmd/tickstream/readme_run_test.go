@@ -42,6 +42,11 @@ var follows = regexp.MustCompile(`\bnats (sub|stream view)\b|\bSUBSCRIBE\b|ticks
 var expected = []struct{ command, output string }{
 	{`tickstream up`, `tickstream is up`},
 	{`sub .*tickstock\.health\.status|kv get tickstream_health`, `"type":"streaming_health".*"status":"`},
+	{`SUBSCRIBE .*trial:streaming:health`, `message\ntickstock:streaming:health\n\{[\s\S]*message\ntrial:streaming:health\n\{|message\ntrial:streaming:health\n\{[\s\S]*message\ntickstock:streaming:health\n\{`},
+	{`SUBSCRIBE .*trial:indicators`, `message\ntickstock:indicators:streaming\n\{[\s\S]*message\ntrial:indicators:streaming\n\{`},
+	{`MGET`, `^\d+\.\d+\n\d+\.\d+\n$`},
+	{`^BARS=`, `the same bars`},
+	{`doctor --redis-namespace trial`, `(?s)! AppV2 listens .*trial:streaming:health.*nothing is broken`},
 	{`SUBSCRIBE tickstock:streaming:health`, `message\ntickstock:streaming:health\n\{"type":"streaming_health"`},
 	{`sub .*tickstock\.bars`, `"type":"bar","symbol":"AAPL","timeframe":"1min"`},
 	{`sub .*tickstock\.ticks`, `"symbol": ?"AAPL", ?"price"`},
@@ -49,29 +54,29 @@ var expected = []struct{ command, output string }{
 	{`SUBSCRIBE tickstock:indicators:streaming`, `message\ntickstock:indicators:streaming\n\{"type":"streaming_indicator"`},
 	{`SUBSCRIBE tickstock:replay:ticks`, `message\ntickstock:replay:ticks\n\{"`},
 	{`watch bars signals alerts`, `"type":"bar"[\s\S]*"indicator"`},
-	{`watch$`, `streaming_health`},
+	{`watch( --bus redis.*)?$`, `streaming_health`},
 }
 
 // readmeSystem is what the README has running, at other addresses.
 type readmeSystem struct {
+	up        *command
+	redis     *testbed.Redis
 	env       []string
 	addresses *strings.Replacer // of those that the README names
 	dir       string
 }
 
-// startReadme runs `up --sim` on a Redis of its own, feeds it with ticks of the
-// last two minutes, so that bars close now, and puts what the README calls
+// startReadme runs `up` on a Redis of its own and puts what the README calls
 // `go run ./cmd/tickstream` on the PATH.
-func startReadme(t *testing.T) *readmeSystem {
+func startReadme(t *testing.T, args ...string) *readmeSystem {
 	t.Helper()
 	redis, other := testbed.StartOwnRedis(t), testbed.StartNATS(t)
 	dashboard := freeAddress(t)
-	up := start(t, "", "up", "--sim", "--redis", redis.URL, "--data", t.TempDir(), "--http", dashboard, "--spool", "off", "--health-interval", "1s")
+	up := start(t, "", append([]string{"up", "--redis", redis.URL, "--data", t.TempDir(), "--http", dashboard, "--spool", "off", "--health-interval", "1s"}, args...)...)
 	up.shows(t, "tickstream is up")
 	nats := natsURL.FindString(up.stdout.String())
 
-	feedMinutes(t, redis)
-	r := &readmeSystem{dir: t.TempDir(), addresses: strings.NewReplacer(
+	r := &readmeSystem{up: up, redis: redis, dir: t.TempDir(), addresses: strings.NewReplacer(
 		"go run ./cmd/tickstream", "tickstream", "nats://127.0.0.1:4222", nats, "redis://127.0.0.1:6379", redis.URL,
 		"127.0.0.1:8080", dashboard, "nats://other:4222", other.URL())}
 	bin := t.TempDir()
@@ -96,25 +101,25 @@ func startReadme(t *testing.T) *readmeSystem {
 	return r
 }
 
-// feedMinutes publishes ticks of AAPL in the last two minutes until the test ends.
-func feedMinutes(t *testing.T, r *testbed.Redis) {
-	client := r.Client()
+// feed publishes ticks until the test ends: of AAPL in the last minutes, the first
+// ones since minutes ago, so that bars close now, and of others at their time.
+func (r *readmeSystem) feed(t *testing.T, minutes int) {
+	client := r.redis.Client()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	var done sync.WaitGroup
 	done.Go(func() { // ends with stop
-		ticker := time.NewTicker(100 * time.Millisecond)
+		ticker := time.NewTicker(20 * time.Millisecond)
 		defer ticker.Stop()
-		for n := 0; ; n++ {
-			minute := time.Now().Truncate(time.Minute).Add(time.Duration(n%2-2) * time.Minute)
-			tick := fmt.Sprintf(`{"type":"market_tick","symbol":"AAPL","price":%d.5,"volume":10,"timestamp":%d,"source":"simulated"}`, 300+n%50, minute.Unix()+int64(n%60))
+		for n := 0; ctx.Err() == nil; n++ {
+			symbol, at := []string{"MSFT", "NVDA"}[n%2], time.Now()
+			if n%6 == 5 {
+				symbol, at = "AAPL", at.Add(-time.Duration(max(minutes-n/6, 1+n%12/6))*time.Minute)
+			}
+			tick := fmt.Sprintf(`{"type":"market_tick","symbol":%q,"price":%d.5,"volume":10,"timestamp":%d,"source":"simulated"}`, symbol, 300+n%50, at.Unix())
 			if err := client.Publish(ctx, "tickstock:market:ticks", tick).Err(); err != nil && ctx.Err() == nil {
 				t.Errorf("publish a tick: %v", err)
 			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
+			<-ticker.C
 		}
 	})
 	t.Cleanup(func() { stop(); done.Wait() })
@@ -164,8 +169,12 @@ func (r *readmeSystem) run(t *testing.T, goesOn bool, want, name string, args ..
 // Every command and program of the README runs as it stands there, and shows
 // what is said of it.
 func TestReadme(t *testing.T) {
-	r := startReadme(t)
+	r := startReadme(t, "--sim")
+	r.feed(t, 2)
 	for _, command := range shellCommands(t) {
+		if command.section == trialSection {
+			continue // TestReadmeTrial
+		}
 		t.Run(fmt.Sprintf("line %d", command.line), func(t *testing.T) { r.runCommand(t, command.text) })
 	}
 	for _, program := range fences(t) {

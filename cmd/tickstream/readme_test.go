@@ -13,8 +13,8 @@ import (
 
 // fence is a fenced block of the README.
 type fence struct {
-	language, text string
-	line           int
+	section, language, text string
+	line                    int
 }
 
 // fences are the blocks of the README, in order.
@@ -26,16 +26,19 @@ func fences(t *testing.T) []fence {
 	}
 	var all []fence
 	var open *fence
+	section := ""
 	for i, line := range lines(string(text)) {
 		mark, found := strings.CutPrefix(line, "```")
 		switch {
 		case found && open == nil:
-			open = &fence{language: mark, line: i + 1}
+			open = &fence{section, mark, "", i + 1}
 		case found:
 			all = append(all, *open)
 			open = nil
 		case open != nil:
 			open.text += line + "\n"
+		case strings.HasPrefix(line, "## "):
+			section = line[3:]
 		}
 	}
 	if open != nil || len(all) < 10 {
@@ -59,7 +62,7 @@ func shellCommands(t *testing.T) []fence {
 		for i, line := range lines(block.text) {
 			line, more := strings.CutSuffix(strings.TrimSpace(comment.ReplaceAllString(line, "")), `\`)
 			if joined += line; !more && joined != "" {
-				commands = append(commands, fence{"sh", joined, block.line + 1 + i})
+				commands = append(commands, fence{block.section, "sh", joined, block.line + 1 + i})
 				joined = ""
 			}
 		}
