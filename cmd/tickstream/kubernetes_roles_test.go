@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,22 +141,23 @@ func TestProbesTellWhetherRolesRun(t *testing.T) {
 			if c.Liveness != nil && (c.Liveness.HTTP == nil || c.Liveness.HTTP.Path != "/healthz") {
 				t.Errorf("the liveness probe %+v asks for more than the process", c.Liveness)
 			}
-			s := startTestServers(t)
+			s, address := startTestServers(t), ""
 			for name, value := range c.environment(t) {
-				switch name {
-				case "NATS_URL":
+				switch {
+				case name == "NATS_URL":
 					value = s.nats.URL()
-				case "REDIS_URL":
+				case name == "REDIS_URL":
 					value = s.redis.URL
-				case "DATABASE_URL":
+				case name == "DATABASE_URL":
 					value = "" // the role runs without
-				case "TICKSTREAM_REPLICAS":
+				case name == "TICKSTREAM_REPLICAS":
 					value = "1" // the test's NATS is alone
-				case "TICKSTREAM_SPOOL":
+				case name == "TICKSTREAM_SPOOL":
 					value = t.TempDir()
-				case "TICKSTREAM_HTTP":
+				case strings.HasSuffix(name, "_HTTP"):
 					c.expectPort(t, value)
 					value = freeAddress(t)
+					address = value
 				}
 				t.Setenv(name, value)
 			}
@@ -169,20 +169,21 @@ func TestProbesTellWhetherRolesRun(t *testing.T) {
 				}
 			}
 			for _, p := range probes {
-				if p.passes(t) {
+				if p.passes(t, address) {
 					t.Errorf("%+v passes although nothing runs", p)
 				}
 			}
 			start(t, "", c.Args...)
 			for _, p := range probes {
-				testbed.Eventually(t, 30*time.Second, "a probe passes", func(context.Context) bool { return p.passes(t) })
+				testbed.Eventually(t, 30*time.Second, "a probe passes", func(context.Context) bool { return p.passes(t, address) })
 			}
 		})
 	}
 }
 
-// passes runs a probe as Kubernetes does: on TICKSTREAM_HTTP, without a token.
-func (p *probe) passes(t *testing.T) bool {
+// passes runs a probe as Kubernetes does: on the address of the role, without a
+// token.
+func (p *probe) passes(t *testing.T, address string) bool {
 	t.Helper()
 	if p.HTTP == nil {
 		if len(p.Exec.Command) == 0 || p.Exec.Command[0] != "/tickstream" { // where the Dockerfile puts it
@@ -194,7 +195,7 @@ func (p *probe) passes(t *testing.T) bool {
 		}
 		return code == exitOK
 	}
-	response, err := http.Get("http://" + os.Getenv("TICKSTREAM_HTTP") + p.HTTP.Path) //nolint:noctx // loopback
+	response, err := http.Get("http://" + address + p.HTTP.Path) //nolint:noctx // loopback
 	if err != nil {
 		return false
 	}
