@@ -53,6 +53,7 @@ func TestReadmeTrial(t *testing.T) {
 		needs(t, tool)
 	}
 	today, trial := emptyDatabase(t, "today"), emptyDatabase(t, "trial")
+	old := "where timestamp < '" + time.Now().Add(-4*time.Minute).UTC().Format(time.RFC3339) + "'" // the feed is soon done with these
 	execute(t, today, `create table cache_entries (type text, name text, key text, value jsonb)`)
 	execute(t, today, `insert into cache_entries values ('stock_universe', 'market_leaders', 'top_500', '["AAPL", "MSFT", "NVDA"]')`)
 	r := startReadme(t, "--session", "always", "--database", today)
@@ -71,6 +72,7 @@ func TestReadmeTrial(t *testing.T) {
 			}
 			r.feed(t, 12) // to both from the same tick on
 		case strings.Contains(command.text, "tickstream up"):
+			execute(t, today, "update ohlcv_1min set tick_count = 424242 "+old)
 			r.up.stop()
 			if code := r.up.wait(t); code != exitOK {
 				t.Errorf("today's service ends with %d", code)
@@ -82,8 +84,9 @@ func TestReadmeTrial(t *testing.T) {
 			}
 		default:
 			if strings.HasPrefix(command.text, "BARS=") {
-				storesOldBars(t, today)
-				storesOldBars(t, trial)
+				for _, database := range []string{today, trial} {
+					testbed.Eventually(t, 30*time.Second, "old bars are stored", func(context.Context) bool { return countBars(t, database, old) >= 5 })
+				}
 			}
 			if beside == nil {
 				r.runCommand(t, command.text) // before the trial
@@ -98,6 +101,9 @@ func TestReadmeTrial(t *testing.T) {
 	if beside == nil {
 		t.Fatalf("there is no section %q", trialSection)
 	}
+	if n := countBars(t, today, old+" and tick_count is distinct from 424242"); n != 0 {
+		t.Errorf("the switch has written over %d bars of today's service", n)
+	}
 	beside.interrupt(t)
 }
 
@@ -108,19 +114,16 @@ func subscribes(t *testing.T, log *output) {
 	})
 }
 
-// storesOldBars waits until a database has a bar that the README compares.
-func storesOldBars(t *testing.T, database string) {
+// countBars is 0 where there is no table yet.
+func countBars(t *testing.T, database, where string) (n int) {
 	t.Helper()
-	testbed.Eventually(t, 30*time.Second, "bars are in the database", func(ctx context.Context) bool {
-		conn, err := pgx.Connect(ctx, database)
-		if err != nil {
-			return false
-		}
-		defer conn.Close(ctx) //nolint:errcheck // nothing is under way
-		var bars int
-		err = conn.QueryRow(ctx, "select count(*) from ohlcv_1min where timestamp < now() - interval '4 minutes'").Scan(&bars)
-		return err == nil && bars >= 5
-	})
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // nothing is under way
+	_ = conn.QueryRow(t.Context(), "select count(*) from ohlcv_1min "+where).Scan(&n)
+	return n
 }
 
 // trialProcess is an `up` of the README.
