@@ -173,9 +173,13 @@ func TestProbesTellWhetherRolesRun(t *testing.T) {
 					t.Errorf("%+v passes although nothing runs", p)
 				}
 			}
-			start(t, "", c.Args...)
+			role := start(t, "", c.Args...)
 			for _, p := range probes {
 				testbed.Eventually(t, 30*time.Second, "a probe passes", func(context.Context) bool { return p.passes(t, address) })
+			}
+			role.stop() // before its folder is removed
+			if code := role.wait(t); code != exitOK {
+				t.Errorf("it ends with %d", code)
 			}
 		})
 	}

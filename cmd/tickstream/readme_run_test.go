@@ -59,7 +59,7 @@ var expected = []struct{ command, output string }{
 
 // readmeSystem is what the README has running, at other addresses.
 type readmeSystem struct {
-	up        *command
+	up        *command // nil once it has ended
 	redis     *testbed.Redis
 	env       []string
 	addresses *strings.Replacer // of those that the README names
@@ -73,12 +73,14 @@ func startReadme(t *testing.T, args ...string) *readmeSystem {
 	redis, other := testbed.StartOwnRedis(t), testbed.StartNATS(t)
 	dashboard := freeAddress(t)
 	up := start(t, "", append([]string{"up", "--redis", redis.URL, "--data", t.TempDir(), "--http", dashboard, "--spool", "off", "--health-interval", "1s"}, args...)...)
+	r := &readmeSystem{up: up, redis: redis, dir: t.TempDir()}
+	t.Cleanup(func() { r.stopUp(t) }) // before its folder is removed
 	up.shows(t, "tickstream is up")
 	nats := natsURL.FindString(up.stdout.String())
 
-	r := &readmeSystem{up: up, redis: redis, dir: t.TempDir(), addresses: strings.NewReplacer(
+	r.addresses = strings.NewReplacer(
 		"go run ./cmd/tickstream", "tickstream", "./tickstream ", "tickstream ", "nats://127.0.0.1:4222", nats, "redis://127.0.0.1:6379", redis.URL,
-		"127.0.0.1:8080", dashboard, "nats://other:4222", other.URL())}
+		"127.0.0.1:8080", dashboard, "nats://other:4222", other.URL())
 	bin := t.TempDir()
 	script := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
@@ -99,6 +101,19 @@ func startReadme(t *testing.T, args ...string) *readmeSystem {
 	r.env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "NATS_URL="+nats, "REDIS_URL="+redis.URL,
 		"HOME="+r.dir, "XDG_CONFIG_HOME="+r.dir, "TICKSTREAM_HEALTH_INTERVAL=1s", "PYTHONUNBUFFERED=1", "NO_COLOR=1")
 	return r
+}
+
+// stopUp ends the system, once.
+func (r *readmeSystem) stopUp(t *testing.T) {
+	t.Helper()
+	if r.up == nil {
+		return
+	}
+	r.up.stop()
+	if code := r.up.wait(t); code != exitOK {
+		t.Errorf("up ends with %d", code)
+	}
+	r.up = nil
 }
 
 // feed publishes ticks until the test ends: of AAPL in the last minutes, the first
@@ -138,9 +153,11 @@ func (r *readmeSystem) run(t *testing.T, goesOn bool, want, name string, args ..
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }() // ends when the group is killed, at the latest
+	go func() { ended <- cmd.Wait(); close(ended) }() // ends when the group is killed, at the latest
 	defer func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+		for range ended {                                   // and writes into folders that are removed next
+		}
 		if t.Failed() {
 			t.Logf("standard output:\n%.4000s\nstandard error:\n%.4000s", &stdout, &stderr)
 		}

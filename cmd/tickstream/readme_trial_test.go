@@ -73,10 +73,7 @@ func TestReadmeTrial(t *testing.T) {
 			r.feed(t, 12) // to both from the same tick on
 		case strings.Contains(command.text, "tickstream up"):
 			execute(t, today, "update ohlcv_1min set tick_count = 424242 "+old)
-			r.up.stop()
-			if code := r.up.wait(t); code != exitOK {
-				t.Errorf("today's service ends with %d", code)
-			}
+			r.stopUp(t)
 			beside.interrupt(t)
 			beside = r.startTrial(t, command.text)
 			if strings.Contains(beside.stdout.String(), "trial") {
@@ -143,9 +140,11 @@ func (r *readmeSystem) startTrial(t *testing.T, line string) *trialProcess {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { p.ended <- p.cmd.Wait() }() // ends with the process, which is killed at the latest
+	go func() { p.ended <- p.cmd.Wait(); close(p.ended) }() // ends with the process, which is killed at the latest
 	t.Cleanup(func() {
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+		for range p.ended {                                   // and writes into folders that are removed next
+		}
 		if t.Failed() {
 			t.Logf("%s wrote\n%s\n%s", line, &p.stdout, &p.stderr)
 		}
