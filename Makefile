@@ -13,7 +13,7 @@ check: ## what CI does
 	.ci/run
 
 image: ## the image that docker-compose.yml runs
-	docker build -f deploy/Dockerfile -t tickstream --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) .
+	docker build -f deploy/Dockerfile -t tickstream -t tickstream:$(VERSION) --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) .
 
 vendor: ## what the dashboard takes from npm, again
 	set -e; into=$(CURDIR)/health/dashboard/assets/vendor; dir=$$(mktemp -d); cd $$dir; \

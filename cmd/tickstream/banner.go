@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -14,6 +15,7 @@ type banner struct {
 	nats, redis, dashboard      string
 	embeddedNATS, embeddedRedis bool
 	channels                    event.Channels
+	source                      string // what the bridge reads; empty: the channel of ticks
 	data                        string
 	sim                         bool
 	rate                        float64
@@ -33,7 +35,7 @@ func (b banner) print(w io.Writer) {
 	if b.sim {
 		line("Feed", fmt.Sprintf("synthetic, %g ticks/s to %s", b.rate, b.channels.Ticks))
 	} else {
-		line("Feed", "publish ticks to "+b.channels.Ticks)
+		line("Feed", "publish ticks to "+cmp.Or(b.source, b.channels.Ticks))
 	}
 	s.WriteString("\nWatch health on either bus\n")
 	fmt.Fprintf(&s, "  nats sub -s %s %s\n", redact(b.nats), stream.HealthStatus)

@@ -115,7 +115,7 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 	banner{
 		nats: servers.natsURL, redis: servers.redisURL, dashboard: health.url,
 		embeddedNATS: servers.nats != nil, embeddedRedis: servers.redis != nil,
-		channels: p.channels, data: servers.dataPath(), sim: cmd.Bool("sim"), rate: rate,
+		channels: p.channels, source: cmd.String("channel"), data: servers.dataPath(), sim: cmd.Bool("sim"), rate: rate,
 	}.print(cmd.Root().Writer)
 	return p.run(ctx, roles)
 }
