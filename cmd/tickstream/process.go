@@ -35,6 +35,7 @@ type process struct {
 	host     string
 	instance string
 	started  time.Time
+	watched
 }
 
 // role is one long-running part.
@@ -75,6 +76,10 @@ func connectProcess(name string, natsCfg natsConfig, redisCfg redisConfig, names
 		p.close()
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
+	if err := p.watch(name); err != nil {
+		p.close()
+		return nil, err
+	}
 	return p, nil
 }
 
@@ -91,6 +96,9 @@ func instanceName(host string) string {
 }
 
 func (p *process) close() {
+	if p.endTraces != nil {
+		p.endTraces()
+	}
 	if p.nats != nil {
 		p.nats.Close()
 	}
@@ -109,14 +117,16 @@ func (p *process) bucket(name string) func(context.Context) (jetstream.KeyValue,
 // announce is the role that tells of another one; detail adds what only that
 // one knows.
 func (p *process) announce(name string, detail func(*presence.Report)) role {
-	announcer := presence.NewAnnouncer(p.bucket(stream.ComponentsBucket), func() presence.Report {
+	told := func() presence.Report {
 		report := presence.Report{
 			Role: name, Instance: p.instance, Host: p.host, PID: os.Getpid(),
 			Version: currentBuild().Version, StartedAt: p.started, Usage: p.usage.Sample(),
 		}
 		detail(&report)
 		return report
-	}, p.log)
+	}
+	p.metrics.AddComponent(told)
+	announcer := presence.NewAnnouncer(p.bucket(stream.ComponentsBucket), told, p.log)
 	return role{name + " presence", announcer.Run}
 }
 
