@@ -44,13 +44,17 @@ type appender struct {
 	restore func(context.Context) error
 	// rename, where set, makes of a message id that another bridge gave our own.
 	rename func(id string) string
+	// heard, where set, tells whether an id is that of a message which this bridge
+	// heard as well, whoever gave it.
+	heard  func(id string) bool
 	log    *slog.Logger
 	fast   *fastPublisher
 	fenced bool
 
 	telemetry *telemetry.Telemetry
 	open      string                    // a fast batch that is begun and of which is not known whether it has ended
-	last      place                     // of what was acknowledged last; all of a batch is behind it
+	last      place                     // of what was acknowledged or found last; all of a batch is behind it
+	overtaken bool                      // what this bridge heard and did not publish yet may be before last
 	retries   atomic.Int64              // batches that had to be tried again
 	waitSince atomic.Pointer[time.Time] // when a batch began to wait; nil when none does
 }
@@ -187,7 +191,7 @@ func (a *appender) lookUp(ctx context.Context, d *delivery) error {
 	}
 	if d.search == nil {
 		d.search = newSearch(a.js, a.stream, a.timeout, d.since, a.last, messageIDs(d.msgs))
-		d.search.rename = a.rename
+		d.search.rename, d.search.visit = a.rename, a.notice(d.search)
 	}
 	if err := d.search.run(ctx); err != nil {
 		return err
@@ -195,6 +199,19 @@ func (a *appender) lookUp(ctx context.Context, d *delivery) error {
 	a.last = place{created: d.search.created, seq: d.search.next - 1}
 	d.msgs, d.unsure = d.search.withoutFound(d.msgs), false
 	return nil
+}
+
+// notice takes note where a search for a batch comes upon what this bridge heard,
+// and which is not of the batch: another has stored it, and maybe what is next.
+func (a *appender) notice(s *search) func(id string) {
+	return func(id string) {
+		if a.overtaken || a.heard == nil || !a.heard(id) {
+			return
+		}
+		if _, wanted := s.found[a.rename(id)]; !wanted {
+			a.overtaken = true
+		}
+	}
 }
 
 // isRefused tells that the stream had another last message than was expected.

@@ -41,6 +41,7 @@ type backlog struct {
 	patience time.Duration // after which what does not move goes to disk
 	closed   bool
 	filled   chan struct{} // a message came, or the backlog closed
+	stirred  chan struct{} // a message came while there was nothing
 	drained  chan struct{} // room came
 }
 
@@ -57,7 +58,7 @@ type hand struct {
 func newBacklog(maxBytes int64, disk *spool.Spool, names *alignment, log *slog.Logger) *backlog {
 	return &backlog{
 		maxBytes: maxBytes, spool: disk, names: names, log: log, patience: leadersPatience,
-		filled: make(chan struct{}, 1), drained: make(chan struct{}, 1),
+		filled: make(chan struct{}, 1), stirred: make(chan struct{}, 1), drained: make(chan struct{}, 1),
 	}
 }
 
@@ -112,6 +113,7 @@ func (b *backlog) putWait(ctx context.Context, m message) error {
 func (b *backlog) push(m message) {
 	if b.memory.count == 0 && len(b.hand.messages) == 0 {
 		b.moved = time.Now()
+		signal(b.stirred)
 	}
 	b.memory.push(m)
 }

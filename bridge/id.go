@@ -13,6 +13,9 @@ const (
 	idHeader = "Tick-Id"
 	// batchHeader, of the first message of a fast batch, names the batch.
 	batchHeader = "Tick-Batch"
+	// lateHeader marks a tick that only a bridge on standby had heard: the bridge
+	// that led has stored newer ones before it.
+	lateHeader = "Tick-Late"
 )
 
 // idOf is the id of a stored message. Rejects, and ticks of an earlier version,

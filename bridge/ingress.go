@@ -74,7 +74,7 @@ func NewIngress(cfg Config, client redis.UniversalClient, js jetstream.JetStream
 	prefix := cfg.Instance + "."
 	appenderOf := func(name string) *appender {
 		a := newAppender(js, name, cfg, i.turn.awaitLease, i.prepareStreams, name == stream.Ticks, log)
-		a.rename = i.names.own
+		a.rename, a.heard = i.names.own, func(id string) bool { return i.names.locate(id) != position{} }
 		return a
 	}
 	i.rejecter = newRejecter(appenderOf(stream.Rejects), cfg.Channel, prefix, i.names, i.source.settle, log)

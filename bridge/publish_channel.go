@@ -42,18 +42,13 @@ func (p *publisher) lead(ctx context.Context) error {
 	if err := p.admit(ctx, b.term); err != nil {
 		return err
 	}
-	b.shared, b.upTo = true, p.names.heardLast()
 	if err := p.appender.endPredecessor(ctx); err != nil {
 		return err
 	}
-	oldest, behind := p.backlog.begins()
-	if oldest.IsZero() {
-		oldest = time.Now()
-	}
-	if b.known, err = p.survey(ctx, behind, oldest); err != nil {
+	if err := p.lookAround(ctx, b); err != nil {
 		return err
 	}
-	p.appender.last, p.unreconciled = b.known.end, false
+	p.unreconciled = false
 	p.backlog.bePatient(leadersPatience)
 	if !p.succeeded && !p.names.isLive(b.known.last) {
 		// Nothing is stored that this bridge heard. One that was there before it
@@ -82,7 +77,32 @@ func (p *publisher) lead(ctx context.Context) error {
 			return err
 		}
 		p.done(b)
+		if p.appender.overtaken { // the lease went to another and came back
+			if err := p.lookAround(ctx, b); err != nil {
+				return err
+			}
+		}
 	}
+}
+
+// lookAround finds out what of the backlog is stored already.
+func (p *publisher) lookAround(ctx context.Context, b *batch) (err error) {
+	b.shared, b.upTo = true, p.names.heardLast()
+	if b.behind, b.known, err = p.surveyBacklog(ctx); err != nil {
+		return err
+	}
+	p.appender.last, p.appender.overtaken = b.known.end, false
+	return nil
+}
+
+// surveyBacklog looks which of the backlog are in TICKS, all of it behind a place.
+func (p *publisher) surveyBacklog(ctx context.Context) (behind place, known *survey, err error) {
+	oldest, behind := p.backlog.begins()
+	if oldest.IsZero() {
+		oldest = time.Now()
+	}
+	known, err = p.survey(ctx, behind, oldest)
+	return behind, known, err
 }
 
 // handleGap has a gap published, at its place behind all that was heard before
@@ -97,7 +117,7 @@ func (p *publisher) handleGap(ctx context.Context, b *batch, at int) error {
 		p.yieldedAt = gap.From
 		p.turn.resign()
 		p.log.Info("another bridge heard what this one missed, letting it lead", "from", gap.From, "to", gap.To)
-		p.backlog.settle(at, p.appender.last)
+		p.backlog.settle(at, p.place(b))
 		return errYielded
 	}
 	p.report(*gap)
@@ -167,6 +187,7 @@ func (p *publisher) catchUp(ctx context.Context) error {
 const lookBack = 8
 
 // lastStored is the last message of TICKS that this bridge knows, and where it is.
+// What was stored late says nothing of what is stored before it.
 func (p *publisher) lastStored(ctx context.Context) (position, place, error) {
 	info, err := streamInfo(ctx, p.appender.js, stream.Ticks, p.cfg.PublishTimeout)
 	if err != nil {
@@ -178,7 +199,7 @@ func (p *publisher) lastStored(ctx context.Context) (position, place, error) {
 			return position{}, place{}, err
 		}
 		id := idOf(msg.Header)
-		if at := p.names.locate(id); at != (position{}) {
+		if at := p.names.locate(id); at != (position{}) && msg.Header.Get(lateHeader) == "" {
 			return at, place{created: info.Created, seq: seq, id: id}, nil
 		}
 	}
@@ -193,15 +214,11 @@ func (p *publisher) reconcile(ctx context.Context, stored position) error {
 	if !stored.after(p.unreconciledTo) {
 		return nil
 	}
-	oldest, behind := p.backlog.begins()
-	if oldest.IsZero() {
-		oldest = time.Now()
-	}
-	known, err := p.survey(ctx, behind, oldest)
+	behind, known, err := p.surveyBacklog(ctx)
 	if err != nil {
 		return err
 	}
-	b := batch{term: anyTerm, shared: true, upTo: p.unreconciledTo, known: known}
+	b := batch{term: anyTerm, shared: true, upTo: p.unreconciledTo, known: known, behind: behind}
 	for {
 		all, _ := p.backlog.takeNow(p.taken.all[:0], maxBatch)
 		n := 0
@@ -210,6 +227,7 @@ func (p *publisher) reconcile(ctx context.Context, stored position) error {
 		}
 		if n == 0 {
 			p.backlog.giveBack()
+			p.backlog.settle(0, known.end)
 			p.unreconciled = false
 			return nil
 		}
@@ -222,7 +240,7 @@ func (p *publisher) reconcile(ctx context.Context, stored position) error {
 		if own := p.stored.Load() - before; own > 0 {
 			p.log.Info("stored ticks that only this bridge had", "ticks", own)
 		}
-		p.backlog.settle(n, known.end)
+		p.backlog.settle(n, p.place(&b))
 		p.backlog.giveBack()
 	}
 }

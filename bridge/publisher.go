@@ -73,6 +73,7 @@ type batch struct {
 	shared bool
 	upTo   position
 	known  *survey // nil where it is known that nothing is
+	behind place   // in TICKS: all that is not settled and may be stored is behind it
 }
 
 // unsure tells whether a message may be stored already. What came before the
@@ -128,9 +129,18 @@ func (p *publisher) fetch(ctx context.Context, b *batch) (done bool, err error) 
 
 // done lets go of a batch.
 func (p *publisher) done(b *batch) {
-	p.backlog.settleAll(p.appender.last)
+	p.backlog.settleAll(p.place(b))
 	clear(b.all)
 	clear(b.kept)
+}
+
+// place is where in TICKS all that follows a batch is behind. While some of that
+// may be stored already, that is where it was when this became so.
+func (p *publisher) place(b *batch) place {
+	if b.known == nil && !p.appender.overtaken {
+		b.behind = p.appender.last
+	}
+	return b.behind
 }
 
 // handle stores the ticks and marks of a batch and rejects the rest.
@@ -219,7 +229,11 @@ func (p *publisher) encode(ctx context.Context, b *batch, m *message) (*nats.Msg
 		return reject(string(refusal.Reason), refusal.Detail)
 	}
 	p.next++
-	return b.out.make(subject, p.names.messageID(p.prefix, m, p.next), payload), nil
+	msg := b.out.make(subject, p.names.messageID(p.prefix, m, p.next), payload)
+	if b.term == anyTerm {
+		msg.Header.Set(lateHeader, "1")
+	}
+	return msg, nil
 }
 
 // addMarks adds a clock mark, one a partition.

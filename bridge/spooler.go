@@ -28,20 +28,37 @@ func (b *backlog) runSpooler(ctx context.Context) {
 	if b.spool == nil {
 		return
 	}
-	check := time.NewTicker(spoolInterval)
+	check := time.NewTimer(0)
 	defer check.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-b.stirred:
 		case now := <-check.C:
 			var err error
 			if b.stuck(now) {
 				err = b.spill()
 			}
 			b.note(errors.Join(err, b.spool.Sync()))
+			if b.empty() {
+				continue // until something comes
+			}
+		}
+		check.Reset(spoolInterval)
+	}
+}
+
+// empty tells whether nothing waits, neither in memory nor on disk.
+func (b *backlog) empty() bool {
+	for _, n := range b.spool.Waiting() {
+		if n > 0 {
+			return false
 		}
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.memory.count == 0 && len(b.hand.messages) == 0 && len(b.orphans) == 0
 }
 
 // stuck tells whether what waits is safer on disk: JetStream takes nothing, or

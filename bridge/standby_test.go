@@ -2,6 +2,8 @@ package bridge_test
 
 import (
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +19,18 @@ import (
 type pair struct {
 	*bed
 	nats, redis     *testbed.Wire
+	natsPath        *testbed.Proxy // the leader's, on the way of that wire
 	leader, standby *run
+}
+
+// detour dials a proxy, whatever it is told to dial.
+type detour struct {
+	*testbed.Wire
+	proxy *testbed.Proxy
+}
+
+func (d detour) Dial(network, _ string) (net.Conn, error) {
+	return d.Wire.Dial(network, d.proxy.Addr())
 }
 
 func newPair(t *testing.T) *pair {
@@ -25,7 +38,12 @@ func newPair(t *testing.T) *pair {
 	b := newBed(t)
 	b.cfg.SilenceTimeout = 2 * time.Second
 	p := &pair{bed: b, nats: testbed.NewWire(), redis: testbed.NewWire()}
-	js := jetStream(t, b.nats.Connect(nats.SetCustomDialer(dialer{p.nats})))
+	server, err := url.Parse(b.nats.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.natsPath = testbed.StartProxy(t, server.Host)
+	js := jetStream(t, b.nats.Connect(nats.SetCustomDialer(detour{p.nats, p.natsPath})))
 	p.leader = b.startWith(b.named("first"), b.redisOver(p.redis), js)
 	b.eventually("the first leads", func() bool { return len(b.stored(stream.Ticks, stream.AllClockMarks)) > 0 })
 	p.standby = b.launch(b.named("second"), b.redis.Client(), b.nats.JetStream())
@@ -75,34 +93,41 @@ func identical(n int) (payloads []string, want map[string][]string) {
 	return payloads, map[string][]string{"SAME": payloads}
 }
 
-// The leader loses NATS with ticks on its hands; the standby stores them, each
-// once and in order, also where they are identical to the byte.
+// The leader loses NATS with ticks on its hands, or hears nothing from it for a
+// while; the standby stores them, each once and in order, also where they are
+// identical to the byte.
 func TestStandbyStoresWhatTheLeaderHad(t *testing.T) {
+	faults := map[string]struct{ begin, end func(*pair) }{
+		"cut":  {func(p *pair) { p.nats.SetDown(true) }, func(p *pair) { p.nats.SetDown(false) }},
+		"hang": {func(p *pair) { p.natsPath.Stall() }, func(p *pair) { p.natsPath.Restore() }},
+	}
 	for name, make := range map[string]func(int) ([]string, map[string][]string){"different": traffic, "identical": identical} {
-		t.Run(name, func(t *testing.T) {
-			p := newPair(t)
-			p.aligned()
-			payloads, want := make(6000)
-			p.publish(payloads[:2000]...)
-			p.eventually("some stored", func() bool { return p.leader.report().Stored > 500 })
-			p.nats.SetDown(true)
-			p.publish(payloads[2000:4000]...)
-			p.eventually("the second leads", func() bool { return p.standby.report().State == presence.StateActive })
-			p.publish(payloads[4000:5000]...)
-			p.eventually("stored by the second", func() bool {
-				return p.standby.report().QueuedTicks == 0 && p.standby.report().Stored > 0
-			})
-			p.nats.SetDown(false)
-			p.eventually("the first on standby", func() bool { return p.leader.report().State == presence.StateStandby })
-			p.publish(payloads[5000:]...)
-			p.eventually("the first let go of all", func() bool { return p.leader.report().QueuedTicks == 0 })
-			p.expectAll(want)
-			for _, r := range []*run{p.leader, p.standby} {
-				if report := r.report(); report.Shed != 0 || report.Gaps != 0 {
-					t.Errorf("report = %+v", report)
+		for kind, fault := range faults {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				p := newPair(t)
+				p.aligned()
+				payloads, want := make(6000)
+				p.publish(payloads[:2000]...)
+				p.eventually("some stored", func() bool { return p.leader.report().Stored > 500 })
+				fault.begin(p)
+				p.publish(payloads[2000:4000]...)
+				p.eventually("the second leads", func() bool { return p.standby.report().State == presence.StateActive })
+				p.publish(payloads[4000:5000]...)
+				p.eventually("stored by the second", func() bool {
+					return p.standby.report().QueuedTicks == 0 && p.standby.report().Stored > 0
+				})
+				fault.end(p)
+				p.eventually("the first on standby", func() bool { return p.leader.report().State == presence.StateStandby })
+				p.publish(payloads[5000:]...)
+				p.eventually("the first let go of all", func() bool { return p.leader.report().QueuedTicks == 0 })
+				p.expectAll(want)
+				for _, r := range []*run{p.leader, p.standby} {
+					if report := r.report(); report.Shed != 0 || report.Gaps != 0 {
+						t.Errorf("report = %+v", report)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -208,9 +233,15 @@ func TestWhatOnlyTheOtherHeardIsStored(t *testing.T) {
 	b.publish(payloads[1500:]...)
 	b.eventually("its own stored", func() bool { return early.report().Stored == 1000 && early.report().QueuedTicks == 0 })
 	b.eventually("the rest stored", func() bool { return late.report().Stored == 1000 })
-	seen := map[string]int{}
+	seen, marked := map[string]int{}, 0
 	for _, msg := range b.stored(stream.Ticks, stream.AllTicks) {
 		seen[string(msg.Data())]++
+		if msg.Headers().Get("Tick-Late") != "" {
+			marked++
+		}
+	}
+	if marked != 500 {
+		t.Errorf("%d ticks are marked as late, want the 500 of the early one", marked)
 	}
 	for symbol, ticks := range want {
 		for _, tick := range ticks {

@@ -17,6 +17,8 @@ type bus interface {
 	// ends; the context of lead ends with the lease.
 	campaign(ctx context.Context, lead func(context.Context) error) error
 	session() session.Store
+	// pollPeriod is how often the bus is looked at.
+	pollPeriod() time.Duration
 	// serve lets operators act on the session until stop is called. Whoever
 	// serves leads and knows the session that the bus holds.
 	serve() (stop func())
@@ -43,7 +45,6 @@ type update struct {
 
 const (
 	opTimeout       = time.Second            // of one piece of IO on a bus
-	pollPeriod      = 250 * time.Millisecond // how often a bus is looked at
 	retryPeriod     = 250 * time.Millisecond // after what could not be sent
 	farewellTimeout = 500 * time.Millisecond
 )

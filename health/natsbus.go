@@ -46,6 +46,8 @@ func newNATSBus(js jetstream.JetStream, holder, id string, control *session.Cont
 
 func (b *natsBus) name() string { return "NATS" }
 
+func (b *natsBus) pollPeriod() time.Duration { return 500 * time.Millisecond }
+
 func (b *natsBus) campaign(ctx context.Context, lead func(context.Context) error) error {
 	if err := b.lease.Run(ctx, lead); err != nil {
 		return fmt.Errorf("hold health lease on NATS: %w", err)

@@ -19,7 +19,7 @@ func (p *publisher) poll(ctx context.Context) {
 	}
 	loop := p.bus.name() + " poll"
 	defer p.monitor.beats.end(loop)
-	ticker := time.NewTicker(pollPeriod)
+	ticker := time.NewTicker(p.bus.pollPeriod())
 	defer ticker.Stop()
 	for {
 		p.monitor.beats.beat(loop)

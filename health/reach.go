@@ -64,7 +64,7 @@ func (r *reach) forget(check string) {
 
 func (r *reach) settle() {
 	limit := tolerated
-	if !r.seen {
+	if !r.seen || !r.state.OK { // what is away is back once nothing fails
 		limit = 0
 	}
 	ok, cause := true, error(nil)

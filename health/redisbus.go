@@ -33,6 +33,9 @@ var _ bus = (*redisBus)(nil)
 
 func (b *redisBus) name() string { return "Redis" }
 
+// pollPeriod bounds how long somebody who begins to listen waits to be told.
+func (b *redisBus) pollPeriod() time.Duration { return 250 * time.Millisecond }
+
 func (b *redisBus) campaign(ctx context.Context, lead func(context.Context) error) error {
 	if err := b.lease.run(ctx, lead); err != nil {
 		return fmt.Errorf("hold health lease on Redis: %w", err)

@@ -42,7 +42,7 @@ func New(cfg Config, client redis.UniversalClient, nc *nats.Conn, js jetstream.J
 	}
 	var err error
 	e.lease, err = lease.New(lease.Config{Key: LeaseKey, Holder: cfg.Instance, TTL: stream.LeaseTTL},
-		func(ctx context.Context) (jetstream.KeyValue, error) { return js.KeyValue(ctx, stream.LeasesBucket) }, log)
+		stream.OpenBucket(js, stream.LeasesBucket), log)
 	if err != nil {
 		return nil, fmt.Errorf("lease of the egress: %w", err)
 	}

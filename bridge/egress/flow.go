@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -39,8 +40,9 @@ type flow struct {
 	// last what is left at the end; may be nil.
 	due func(out *outbox, now time.Time, last bool)
 
-	place place // next is 0 until the tenure knows
-	out   outbox
+	place   place // next is 0 until the tenure knows
+	out     outbox
+	emptyAt atomic.Pointer[time.Time] // when the server said last that nothing waits
 }
 
 // carry runs until the tenure ends, however often what it reads from breaks.

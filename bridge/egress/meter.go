@@ -75,6 +75,9 @@ func (e *Egress) measure(ctx context.Context, flows []*flow) {
 
 // pending is what of a flow is not acknowledged; not ok where NATS does not tell.
 func (f *flow) pending(ctx context.Context) (n uint64, ok bool) {
+	if at := f.emptyAt.Load(); at != nil && time.Since(*at) < quiet {
+		return 0, true // its reader has just asked
+	}
 	ctx, cancel := context.WithTimeout(ctx, presence.Interval)
 	defer cancel()
 	consumer, err := f.egress.js.Consumer(ctx, f.stream, f.durable)

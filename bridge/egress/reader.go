@@ -121,6 +121,10 @@ func (r *reader) unanswered(ctx context.Context) error {
 		return errBroken
 	}
 	r.heard, r.kept = time.Now(), info.NumPending > 0
+	if !r.kept && info.NumAckPending == 0 {
+		at := r.heard
+		r.flow.emptyAt.Store(&at)
+	}
 	return nil
 }
 

@@ -151,7 +151,7 @@ func startRedis(log *slog.Logger) (*miniredis.Miniredis, error) {
 // runRedisClock lets keys of the embedded server expire, which does not keep
 // time by itself, until ctx ends.
 func runRedisClock(ctx context.Context, s *miniredis.Miniredis) {
-	const step = 100 * time.Millisecond
+	const step = 250 * time.Millisecond
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
 	for {

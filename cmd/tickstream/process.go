@@ -49,7 +49,7 @@ func newProcess(cmd *cli.Command, name string) (*process, error) {
 	return connectProcess(name, natsConfigOf(cmd), redisConfigOf(cmd), cmd.String("redis-namespace"), logger(cmd))
 }
 
-func connectProcess(name string, natsCfg natsConfig, redisCfg redisConfig, namespace string, log *slog.Logger) (*process, error) {
+func connectProcess(name string, natsCfg natsConfig, redisCfg redisConfig, namespace string, log *slog.Logger, opts ...nats.Option) (*process, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -68,7 +68,7 @@ func connectProcess(name string, natsCfg natsConfig, redisCfg redisConfig, names
 			return nil, err
 		}
 	}
-	if p.nats, err = connectNATS(natsCfg, name, log); err != nil {
+	if p.nats, err = connectNATS(natsCfg, name, log, opts...); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -109,11 +109,6 @@ func (p *process) close() {
 	}
 }
 
-// bucket looks a bucket up when it is needed, for it may be made later.
-func (p *process) bucket(name string) func(context.Context) (jetstream.KeyValue, error) {
-	return func(ctx context.Context) (jetstream.KeyValue, error) { return p.js.KeyValue(ctx, name) }
-}
-
 // announce is the role that tells of another one; detail adds what only that
 // one knows.
 func (p *process) announce(name string, detail func(*presence.Report)) role {
@@ -126,7 +121,7 @@ func (p *process) announce(name string, detail func(*presence.Report)) role {
 		return report
 	}
 	p.metrics.AddComponent(told)
-	announcer := presence.NewAnnouncer(p.bucket(stream.ComponentsBucket), told, p.log)
+	announcer := presence.NewAnnouncer(stream.OpenBucket(p.js, stream.ComponentsBucket), told, p.log)
 	return role{name + " presence", announcer.Run}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/urfave/cli/v3"
 )
@@ -70,7 +71,11 @@ func runUp(ctx context.Context, cmd *cli.Command) error {
 
 	natsCfg, redisCfg := natsConfigOf(cmd), redisConfigOf(cmd)
 	natsCfg.URL, redisCfg.URL = servers.natsURL, servers.redisURL
-	p, err := connectProcess("up", natsCfg, redisCfg, cmd.String("redis-namespace"), log)
+	var opts []nats.Option
+	if servers.nats != nil { // without a socket, which costs more than what is said
+		opts = append(opts, nats.InProcessServer(servers.nats))
+	}
+	p, err := connectProcess("up", natsCfg, redisCfg, cmd.String("redis-namespace"), log, opts...)
 	if err != nil {
 		return err
 	}

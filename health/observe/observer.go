@@ -30,6 +30,7 @@ type Observer struct {
 	parts    []part
 	detailed time.Time // when all parts were measured last
 	measured *scope    // that they were measured for
+	lastTick time.Time // the newest then
 
 	mu     sync.Mutex // held over no IO
 	facts  Facts
@@ -147,7 +148,6 @@ func (o *Observer) Measure(ctx context.Context) (Facts, error) {
 
 	m, err := newMoment(bounded, o.js, session)
 	if err == nil {
-		m.detail = o.detailDue(m, facts)
 		o.measureParts(bounded, m, &facts)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
@@ -161,13 +161,15 @@ func (o *Observer) Measure(ctx context.Context) (Facts, error) {
 
 // detailDue tells whether all parts are to be measured. Half an interval early
 // is due, or a ticker that is a little early would skip a turn. Without active
-// symbols it is always, so that the first ticks bring their symbols with them.
-func (o *Observer) detailDue(m *moment, before Facts) bool {
+// symbols each tick makes it due, so that the first ticks bring their symbols
+// with them.
+func (o *Observer) detailDue(m *moment, facts *Facts) bool {
 	since := m.local.Sub(o.detailed)
-	if before.ActiveSymbols > 0 && before.JetStream.OK && m.scope == o.measured && since >= 0 && since < o.cfg.DetailInterval-o.cfg.Interval/2 {
+	quiet := facts.ActiveSymbols > 0 || facts.LastTickAt.Equal(o.lastTick)
+	if quiet && facts.JetStream.OK && m.scope == o.measured && since >= 0 && since < o.cfg.DetailInterval-o.cfg.Interval/2 {
 		return false
 	}
-	o.detailed, o.measured = m.local, m.scope
+	o.detailed, o.measured, o.lastTick = m.local, m.scope, facts.LastTickAt
 	return true
 }
 
@@ -175,13 +177,19 @@ func (o *Observer) detailDue(m *moment, before Facts) bool {
 // from the others. Each writes facts of its own, and only if it succeeds.
 func (o *Observer) measureParts(ctx context.Context, m *moment, facts *Facts) {
 	errs := make([]error, len(o.parts))
-	var wg sync.WaitGroup
-	for i, p := range o.parts {
-		if !p.detail || m.detail {
-			wg.Go(func() { errs[i] = p.measure(ctx, m, facts) }) // ends with ctx
+	measure := func(detail bool) {
+		var wg sync.WaitGroup
+		for i, p := range o.parts {
+			if p.detail == detail {
+				wg.Go(func() { errs[i] = p.measure(ctx, m, facts) }) // ends with ctx
+			}
 		}
+		wg.Wait()
 	}
-	wg.Wait()
+	measure(false)
+	if m.detail = o.detailDue(m, facts); m.detail {
+		measure(true)
+	}
 
 	var incomplete []Incomplete
 	for i, p := range o.parts {

@@ -153,7 +153,7 @@ func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Contex
 	done := make(chan error, 1)
 	go func() { done <- lead(leadCtx) }() // ends when leadCtx ends; received below on every path
 
-	renew := time.NewTicker(l.cfg.TTL / 4)
+	renew := time.NewTimer(untilRenewal(l.cfg.TTL / 4))
 	defer renew.Stop()
 	for {
 		select {
@@ -167,6 +167,7 @@ func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Contex
 		case <-renew.C:
 			if l.renew(ctx, held) {
 				l.extend(held)
+				renew.Reset(untilRenewal(l.cfg.TTL / 4))
 				continue
 			}
 			l.log.Warn("lease lost", "lease", l.cfg.Key, "holder", l.cfg.Holder)
@@ -174,6 +175,15 @@ func (l *Lease) hold(ctx context.Context, held *tenure, lead func(context.Contex
 			return <-done
 		}
 	}
+}
+
+// started is from when all leases of a process count their renewals.
+var started = time.Now()
+
+// untilRenewal has the leases of a process renewed at the same moments, so that
+// they share their way to the server and back.
+func untilRenewal(every time.Duration) time.Duration {
+	return every - time.Since(started)%every
 }
 
 func (l *Lease) extend(held *tenure) {

@@ -43,7 +43,7 @@ func New(cfg Config, js jetstream.JetStream, log *slog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("store settings: %w", err)
 	}
 	s := &Store{cfg: cfg, js: js, log: log, pool: pool}
-	leases := func(ctx context.Context) (jetstream.KeyValue, error) { return js.KeyValue(ctx, stream.LeasesBucket) }
+	leases := stream.OpenBucket(js, stream.LeasesBucket)
 	if s.lease, err = lease.New(lease.Config{Key: LeaseKey, Holder: cfg.Instance, TTL: stream.LeaseTTL}, leases, log); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}

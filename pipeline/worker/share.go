@@ -17,6 +17,8 @@ import (
 const (
 	leasePrefix   = presence.RolePipeline + "."
 	shareInterval = 500 * time.Millisecond
+	// aloneRounds is every how many rounds a worker looks that owns all.
+	aloneRounds = 4
 	// orphanedFor is how long a partition may be without an owner before a
 	// worker takes it beyond its share: another one counts as present for a
 	// while after it died.
@@ -30,8 +32,10 @@ func LeaseKey(partition int) string { return leasePrefix + strconv.Itoa(partitio
 // up, so that all present workers own as many, but for one.
 type share struct {
 	js         jetstream.JetStream
+	components func(context.Context) (jetstream.KeyValue, error)
 	instance   string
 	partitions int
+	leases     jetstream.Stream // nil until it was found
 
 	mu     sync.Mutex
 	quota  int
@@ -42,7 +46,7 @@ type share struct {
 
 func newShare(js jetstream.JetStream, instance string, partitions int) *share {
 	return &share{
-		js: js, instance: instance, partitions: partitions,
+		js: js, components: stream.OpenBucket(js, stream.ComponentsBucket), instance: instance, partitions: partitions,
 		quota: partitions, owned: map[int]context.CancelFunc{}, free: map[int]time.Time{},
 	}
 }
@@ -77,9 +81,11 @@ func (s *share) disown(partition int) {
 func (s *share) run(ctx context.Context) error {
 	ticker := time.NewTicker(shareInterval)
 	defer ticker.Stop()
-	for {
-		if workers, held, err := s.look(ctx); err == nil {
-			s.balance(workers, held, time.Now())
+	for round := 0; ; round++ {
+		if round%aloneRounds == 0 || !s.ownsAll() {
+			if workers, held, err := s.look(ctx); err == nil {
+				s.balance(workers, held, time.Now())
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -89,14 +95,22 @@ func (s *share) run(ctx context.Context) error {
 	}
 }
 
+// ownsAll tells that there is nothing to take: all that can come is a worker who
+// wants a share.
+func (s *share) ownsAll() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.owned) == s.partitions && s.quota == s.partitions
+}
+
 // look lists the workers that are present, this one among them, and the
 // partitions that have an owner.
 func (s *share) look(ctx context.Context) (workers []string, held map[int]bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	components, err := s.js.KeyValue(ctx, stream.ComponentsBucket)
+	components, err := s.components(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open bucket %s: %w", stream.ComponentsBucket, err)
+		return nil, nil, err
 	}
 	reports, err := presence.List(ctx, components)
 	if err != nil {
@@ -117,12 +131,15 @@ func (s *share) look(ctx context.Context) (workers []string, held map[int]bool, 
 // stream is asked for its subjects, because to list a bucket's keys makes a
 // consumer and deletes it again, which costs a cluster two rounds of its own.
 func (s *share) held(ctx context.Context) (map[int]bool, error) {
-	leases, err := s.js.Stream(ctx, "KV_"+stream.LeasesBucket)
-	if err != nil {
-		return nil, fmt.Errorf("look up bucket %s: %w", stream.LeasesBucket, err)
+	if s.leases == nil {
+		leases, err := s.js.Stream(ctx, "KV_"+stream.LeasesBucket)
+		if err != nil {
+			return nil, fmt.Errorf("look up bucket %s: %w", stream.LeasesBucket, err)
+		}
+		s.leases = leases
 	}
 	prefix := "$KV." + stream.LeasesBucket + "." + leasePrefix
-	info, err := leases.Info(ctx, jetstream.WithSubjectFilter(prefix+"*"))
+	info, err := s.leases.Info(ctx, jetstream.WithSubjectFilter(prefix+"*"))
 	if err != nil {
 		return nil, fmt.Errorf("list leases: %w", err)
 	}

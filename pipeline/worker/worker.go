@@ -69,13 +69,12 @@ func (w *Worker) Run(ctx context.Context, partitions int) error {
 		}
 		return nil
 	})
+	leases := stream.OpenBucket(w.js, stream.LeasesBucket)
 	for p := range partitions {
 		candidacy, err := lease.New(lease.Config{
 			Key: LeaseKey(p), Holder: w.cfg.Instance, TTL: stream.LeaseTTL,
 			Wanted: func() bool { return s.wants(p) },
-		}, func(ctx context.Context) (jetstream.KeyValue, error) {
-			return w.js.KeyValue(ctx, stream.LeasesBucket)
-		}, w.log)
+		}, leases, w.log)
 		if err != nil {
 			return fmt.Errorf("lease of partition %d: %w", p, err)
 		}
