@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// service is what the tests look at of a service of docker-compose.yml.
-type service struct {
+// container is what the tests look at of a service of docker-compose.yml.
+type container struct {
 	Command     any
 	Environment map[string]string
 	Volumes     []string
@@ -24,9 +24,9 @@ type service struct {
 	User        string
 }
 
-func compose(t *testing.T) map[string]service {
+func compose(t *testing.T) map[string]container {
 	t.Helper()
-	var file struct{ Services map[string]service }
+	var file struct{ Services map[string]container }
 	if err := yaml.Unmarshal([]byte(read(t, "../docker-compose.yml")), &file); err != nil {
 		t.Fatalf("parse docker-compose.yml: %v", err)
 	}

@@ -11,10 +11,12 @@ import (
 
 	"github.com/tickstock/tickstream/health"
 	"github.com/tickstock/tickstream/health/dashboard"
+	"github.com/tickstock/tickstream/health/replays"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/replay"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
+	"golang.org/x/sync/errgroup"
 )
 
 // idle is a monitor that has made no event yet.
@@ -30,16 +32,21 @@ func TestDashboardRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	replayed := &strings.Builder{}
-	d, err := dashboard.New(dashboard.Config{}, dashboard.Deps{
-		Source: idle{}, JetStream: user.js, Log: quiet,
+	reruns, err := replays.New("mine", replays.Deps{
+		JetStream: user.js, Log: quiet,
 		OpenSink: func(context.Context, string) (replay.Sink, error) { return replay.NewWriter(replayed), nil },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	d, err := dashboard.New(dashboard.Config{}, dashboard.Deps{Source: idle{}, JetStream: user.js, Replays: reruns, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- d.Run(ctx) }() // ends with stop
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.Run(ctx) }) // both end with stop
+	group.Go(func() error { return reruns.Run(ctx) })
 	server := httptest.NewServer(d.Handler())
 	defer server.Close()
 	get := func(ctx context.Context, path string) string {
@@ -74,7 +81,7 @@ func TestDashboardRuns(t *testing.T) {
 		return strings.Contains(get(ctx, "/api/events"), `"phase":"done","from"`)
 	})
 	stop()
-	if err := <-done; err != nil {
+	if err := group.Wait(); err != nil {
 		t.Errorf("run: %v", err)
 	}
 	if replayed.Len() == 0 {

@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nats.go/micro"
 	"github.com/tickstock/tickstream/pipeline/lease"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
@@ -345,7 +344,7 @@ func TestRolesDoNoOtherWork(t *testing.T) {
 					t.Errorf("%s: refusals are %q, want one", subject, refusals)
 				}
 			}
-			for _, subject := range []string{">", "_INBOX.>", "_INBOX.operator.>", "tickstock.>", stream.AllTicks, "$JS.API.>", "$KV.>"} {
+			for _, subject := range append(othersRequests(role), ">", "_INBOX.>", "_INBOX.operator.>", "tickstock.>", stream.AllTicks, "$JS.API.>", "$KV.>") {
 				if _, err := c.SubscribeSync(subject); err != nil {
 					t.Fatalf("subscribe: %v", err)
 				}
@@ -354,48 +353,5 @@ func TestRolesDoNoOtherWork(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// An operator's request reaches health, whose answer reaches the operator.
-func TestOperatorControlsSession(t *testing.T) {
-	s, _ := ensured(t)
-	health, operator := connect(t, s, presence.RoleHealth), connect(t, s, "operator")
-	_, err := health.Subscribe(stream.ControlSessionStart, func(msg *nats.Msg) {
-		if err := msg.Respond([]byte("started")); err != nil {
-			t.Errorf("respond: %v", err)
-		}
-	})
-	if err != nil {
-		t.Fatalf("subscribe: %v", err)
-	}
-	health.mustBeAllowed()
-	reply, err := operator.Request(stream.ControlSessionStart, nil, 5*time.Second)
-	if err != nil || string(reply.Data) != "started" {
-		t.Errorf("request: %v, %v", reply, err)
-	}
-	health.mustBeAllowed()
-}
-
-// A role that offers a NATS service is found by `nats micro`.
-func TestRolesAreServices(t *testing.T) {
-	s := startServer(t)
-	operator := connect(t, s, "operator")
-	for _, role := range roles {
-		c := connect(t, s, role)
-		service, err := micro.AddService(c.Conn, micro.Config{Name: role, Version: "1.0.0"})
-		if err != nil {
-			t.Fatalf("add service: %v", err)
-		}
-		if err := c.Flush(); err != nil {
-			t.Fatalf("flush: %v", err)
-		}
-		if _, err := operator.Request("$SRV.PING."+role, nil, 5*time.Second); err != nil {
-			t.Errorf("ping %s: %v", role, err)
-		}
-		if err := service.Stop(); err != nil {
-			t.Errorf("stop service: %v", err)
-		}
-		c.mustBeAllowed()
 	}
 }

@@ -57,9 +57,9 @@ func TestRedisUsersMayDoTheirWorkAndNoMore(t *testing.T) {
 			}},
 		},
 		"health": {
-			may: [][]string{events, {"set " + c.HeartbeatKey + " 1", "getrange " + c.SessionKey + " 0 9", "set " + c.SessionKey + " x ex 10", "pubsub numsub " + c.Health}},
+			may: [][]string{events, {"set " + c.HeartbeatKey + " 1", "getrange " + c.SessionKey + " 0 9", "set " + c.SessionKey + " x ex 10", "pubsub numsub " + c.Health, "time", "type " + c.Ticks}},
 			not: [][]string{ticks, results, publish("tickstream:beat:" + c.Ticks), {
-				"get cache:x", "del " + c.SessionKey, "get " + c.Indicators + ":sender", "pubsub channels", "keys *", "config get *", "flushall",
+				"get cache:x", "del " + c.SessionKey, "get " + c.Indicators + ":sender", "type cache:x", "client list", "pubsub channels", "keys *", "config get *", "flushall",
 			}},
 		},
 		"operator": {may: [][]string{ticks, results, events, {"acl list", "client list"}}},
@@ -89,7 +89,7 @@ func TestRedisUsersMayDoTheirWorkAndNoMore(t *testing.T) {
 	}
 	for user, channels := range map[string]map[string]bool{
 		"bridge": {c.Ticks: true, "tickstream:beat:" + c.Ticks: true, c.Health: false, "other": false},
-		"health": {c.Ticks: false, c.Health: false},
+		"health": {c.Ticks: true, c.Health: true, "tickstream:beat:" + c.Ticks: false, c.Indicators: false},
 	} {
 		for channel, allowed := range channels {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

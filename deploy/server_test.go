@@ -18,6 +18,7 @@ var quiet = slog.New(slog.DiscardHandler)
 // quotes that docker-compose.yml adds must make harmless.
 var secrets = map[string]string{
 	"bridge": "20251007", "pipeline": "pipeline-secret", "health": "health-secret", "operator": "operator-secret",
+	"observer": "observer-secret",
 }
 
 // options reads nats.conf with the environment that docker-compose.yml gives.

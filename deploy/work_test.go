@@ -90,9 +90,11 @@ func (c *client) durable(ctx context.Context, name string, filters ...string) er
 	if err != nil {
 		return fmt.Errorf("consume %s: %w", name, err)
 	}
-	// Twice, because a role may answer any message once.
-	if err := msg.InProgress(); err != nil {
-		return fmt.Errorf("ask for time for a message of %s: %w", name, err)
+	// So often, because a role may answer any message eight times.
+	for range 8 {
+		if err := msg.InProgress(); err != nil {
+			return fmt.Errorf("ask for time for a message of %s: %w", name, err)
+		}
 	}
 	if err := msg.DoubleAck(ctx); err != nil {
 		return fmt.Errorf("acknowledge a message of %s: %w", name, err)

@@ -21,7 +21,7 @@ type bus interface {
 	pollPeriod() time.Duration
 	// serve lets operators act on the session until stop is called. Whoever
 	// serves leads and knows the session that the bus holds.
-	serve() (stop func())
+	serve(ctx context.Context) (stop func())
 	// listeners counts who listens on each channel that matters; none where
 	// listeners find the latest by themselves.
 	listeners(ctx context.Context) ([]int64, error)

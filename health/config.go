@@ -15,6 +15,7 @@ import (
 	"github.com/tickstock/tickstream/health/universe"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/service"
 )
 
 // Config of a monitor. The zero value means the defaults.
@@ -35,6 +36,8 @@ type Config struct {
 	// Holder names this process among those that would publish; it must be
 	// unique. Defaults to a random one.
 	Holder string
+	// Identity is how the service of the session is shown. Defaults to nothing.
+	Identity service.Identity
 	// Now is the clock of sessions and events. Defaults to [time.Now].
 	Now func() time.Time
 }
@@ -90,7 +93,8 @@ type Sampler interface {
 	Sample() presence.Usage
 }
 
-// Deps are what a monitor works with. All are required but Database and Streams.
+// Deps are what a monitor works with. All are required but Database, Streams and
+// Offers.
 type Deps struct {
 	JetStream jetstream.JetStream
 	// Redis must be a client with ContextTimeoutEnabled: without it a Redis that
@@ -106,7 +110,9 @@ type Deps struct {
 	// Streams is whether the streams could be prepared; nil where this process
 	// does not prepare them.
 	Streams func() observe.Reach
-	Log     *slog.Logger
+	// Offers are further services of whoever leads on NATS, besides the session's.
+	Offers []service.Config
+	Log    *slog.Logger
 }
 
 func (d Deps) validate() error {

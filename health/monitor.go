@@ -22,6 +22,7 @@ import (
 	"github.com/tickstock/tickstream/health/observe"
 	"github.com/tickstock/tickstream/health/session"
 	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/service"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -90,7 +91,8 @@ func New(cfg Config, deps Deps) (*Monitor, error) {
 	m.own.Store(&presence.Usage{})
 
 	control := &session.Control{Keeper: keeper, Totals: m.totals, Changed: m.stir, Now: cfg.Now, Log: deps.Log}
-	m.natsBus, err = newNATSBus(deps.JetStream, cfg.Holder, uuid.NewString(), control, deps.Log)
+	offers := append([]service.Config{control.Service(cfg.Identity)}, deps.Offers...)
+	m.natsBus, err = newNATSBus(deps.JetStream, cfg.Holder, uuid.NewString(), offers, deps.Log)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tickstock/tickstream/health/session"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/lease"
+	"github.com/tickstock/tickstream/pipeline/service"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
@@ -22,24 +23,24 @@ const leaseKey = "health"
 
 // natsBus publishes to JetStream.
 type natsBus struct {
-	js      jetstream.JetStream
-	id      string // of this monitor, in message ids
-	bucket  *bucket
-	lease   *lease.Lease
-	control *session.Control
-	log     *slog.Logger
+	js     jetstream.JetStream
+	id     string // of this monitor, in message ids
+	bucket *bucket
+	lease  *lease.Lease
+	offers []service.Config // of whoever leads
+	log    *slog.Logger
 }
 
 var _ bus = (*natsBus)(nil)
 
-func newNATSBus(js jetstream.JetStream, holder, id string, control *session.Control, log *slog.Logger) (*natsBus, error) {
+func newNATSBus(js jetstream.JetStream, holder, id string, offers []service.Config, log *slog.Logger) (*natsBus, error) {
 	leases := &bucket{js: js, name: stream.LeasesBucket}
 	candidacy, err := lease.New(lease.Config{Key: leaseKey, Holder: holder, TTL: stream.LeaseTTL}, leases.open, log)
 	if err != nil {
 		return nil, fmt.Errorf("make health lease: %w", err)
 	}
 	return &natsBus{
-		js: js, id: id, lease: candidacy, control: control, log: log,
+		js: js, id: id, lease: candidacy, offers: offers, log: log,
 		bucket: &bucket{js: js, name: stream.HealthBucket},
 	}, nil
 }
@@ -56,13 +57,25 @@ func (b *natsBus) campaign(ctx context.Context, lead func(context.Context) error
 }
 
 // serve answers requests, for whoever leads here decides on the session.
-func (b *natsBus) serve() (stop func()) {
-	stop, err := b.control.Serve(b.js.Conn())
-	if err != nil {
-		b.log.Warn("sessions cannot be started and stopped by request", "err", err)
-		return func() {}
+func (b *natsBus) serve(ctx context.Context) (stop func()) {
+	var stops []func()
+	for _, cfg := range b.offers {
+		served, err := service.New(cfg, b.js.Conn(), b.log)
+		if err == nil {
+			var end func()
+			if end, err = served.Serve(ctx); err == nil {
+				stops = append(stops, end)
+			}
+		}
+		if err != nil {
+			b.log.Warn("requests are not answered", "service", cfg.Name, "err", err)
+		}
 	}
-	return stop
+	return func() {
+		for _, end := range stops {
+			end()
+		}
+	}
 }
 
 func (b *natsBus) session() session.Store { return session.NATSStore{Bucket: b.bucket.open} }

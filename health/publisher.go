@@ -80,7 +80,7 @@ func (p *publisher) lead(ctx context.Context) {
 	if !ok {
 		return
 	}
-	defer p.bus.serve()()
+	defer p.bus.serve(ctx)()
 	measured := p.measure(ctx)
 	p.mu.Lock()
 	p.ledFrom = time.Now()

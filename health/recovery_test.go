@@ -2,7 +2,6 @@ package health_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/tickstock/tickstream/health/session"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/event/schema"
+	"github.com/tickstock/tickstream/pipeline/service"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
 )
@@ -110,8 +110,8 @@ func TestBetweenSessionsEventsNameNoneAndSayWhy(t *testing.T) {
 	for _, e := range ears {
 		e.wait(schema.Health, "some uptime", func(s sent) bool { return s.health.Health.UptimeSeconds >= 2 && s.health.SessionID != "" })
 	}
-	if reply := r.ask(stream.ControlSessionStop); !reply.OK {
-		t.Fatalf("stop: %+v", reply)
+	if stopped := r.ask(stream.ControlSessionStop); stopped.End == nil {
+		t.Fatalf("stop: %+v", stopped)
 	}
 	for _, e := range ears {
 		s := e.wait(schema.Health, "health without a session", func(s sent) bool { return s.health.SessionID == "" })
@@ -133,22 +133,16 @@ func TestBetweenSessionsEventsNameNoneAndSayWhy(t *testing.T) {
 }
 
 // ask asks until health answers.
-func (r *rig) ask(subject string) session.Reply {
+func (r *rig) ask(subject string) session.Record {
 	r.t.Helper()
 	operator := r.nats.Connect()
-	var reply session.Reply
+	var reply session.Record
 	testbed.Eventually(r.t, patience, "an answer on "+subject, func(ctx context.Context) bool {
-		msg, err := operator.RequestWithContext(ctx, subject, nil)
-		if errors.Is(err, nats.ErrNoResponders) {
-			return false
-		}
-		if err != nil {
+		err := service.Ask(ctx, operator, subject, nil, &reply)
+		if err != nil && !errors.Is(err, nats.ErrNoResponders) {
 			r.t.Fatalf("%s: %v", subject, err)
 		}
-		if err := json.Unmarshal(msg.Data, &reply); err != nil {
-			r.t.Fatalf("%s: %s: %v", subject, msg.Data, err)
-		}
-		return true
+		return err == nil
 	})
 	return reply
 }
@@ -172,7 +166,7 @@ func TestOperatorIsHeardOnceTheStoredSessionIsKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.start(r.link(), manual)
-	if reply := r.ask(stream.ControlSessionStop); !reply.OK || reply.SessionID != id {
-		t.Errorf("stop of the stored session %s: %+v", id, reply)
+	if stopped := r.ask(stream.ControlSessionStop); stopped.End == nil || stopped.SessionID != id {
+		t.Errorf("stop of the stored session %s: %+v", id, stopped)
 	}
 }

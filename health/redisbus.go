@@ -48,7 +48,7 @@ func (b *redisBus) session() session.Store {
 }
 
 // serve does nothing: AppV2 only listens.
-func (b *redisBus) serve() (stop func()) { return func() {} }
+func (b *redisBus) serve(context.Context) (stop func()) { return func() {} }
 
 // listeners counts those of health and of sessions, over all nodes of a
 // cluster, each of which knows only its own.

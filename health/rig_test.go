@@ -21,6 +21,7 @@ import (
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/event/schema"
 	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/service"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
 )
@@ -211,6 +212,7 @@ type setup struct {
 	usual  universe.Universe
 	rule   *observe.Verdict // at first; healthy if nil
 	facts  *observe.Facts   // at first; those of a feed if nil
+	offers []service.Config
 }
 
 func (r *rig) deps(l *link, s setup) (health.Deps, *plant, *bench) {
@@ -236,7 +238,7 @@ func (r *rig) deps(l *link, s setup) (health.Deps, *plant, *bench) {
 		bench.rule(*s.rule)
 	}
 	return health.Deps{
-		JetStream: l.js, Redis: l.client, Observer: plant, Judge: bench, Calendar: cal,
+		JetStream: l.js, Redis: l.client, Observer: plant, Judge: bench, Calendar: cal, Offers: s.offers,
 		Universe: s.usual, Usage: still{}, Log: s.log,
 	}, plant, bench
 }

@@ -2,7 +2,6 @@ package health_test
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 	"testing"
 	"time"
@@ -180,26 +179,13 @@ func TestOperatorStartsAndStopsTheSession(t *testing.T) {
 	for _, e := range ears {
 		e.waitAfter(0, schema.Health)
 	}
-	operator := r.nats.Connect()
-	ask := func(subject string) session.Reply {
-		t.Helper()
-		msg, err := operator.Request(subject, nil, patience)
-		if err != nil {
-			t.Fatalf("%s: %v", subject, err)
-		}
-		var reply session.Reply
-		if err := json.Unmarshal(msg.Data, &reply); err != nil || !reply.OK {
-			t.Fatalf("%s: %s, %v", subject, msg.Data, err)
-		}
-		return reply
-	}
-	reply := ask(stream.ControlSessionStart)
+	reply := r.ask(stream.ControlSessionStart)
 	for _, e := range ears {
 		if s := e.waitAfter(0, schema.SessionStarted).started.Session; s.SessionID != reply.SessionID || s.TriggerType != event.TriggerManual {
 			t.Errorf("%s: started %+v", e.name, s)
 		}
 	}
-	ask(stream.ControlSessionStop)
+	r.ask(stream.ControlSessionStop)
 	for _, e := range ears {
 		if s := e.waitAfter(0, schema.SessionStopped).stopped.Session; s.SessionID != reply.SessionID || s.FinalStatus != event.FinalStopped {
 			t.Errorf("%s: stopped %+v", e.name, s)

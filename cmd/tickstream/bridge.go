@@ -69,7 +69,7 @@ func bridgeFlags(drain time.Duration) []cli.Flag {
 	}
 }
 
-// bridgeRoles are the ingress and its presence.
+// bridgeRoles are the ingress, the egress, their services and their presence.
 func (p *process) bridgeRoles(ctx context.Context, cmd *cli.Command) ([]role, error) {
 	streams, err := streamConfigOf(cmd)
 	if err != nil {
@@ -109,10 +109,17 @@ func (p *process) bridgeRolesWith(ctx context.Context, cmd *cli.Command, streams
 		return nil, err
 	}
 	present := p.announce(presence.RoleBridge, func(r *presence.Report) { r.Bridge, r.Egress = ingress.Report(), results.Report() })
-	return []role{egressRole(results, done), {"bridge", func(ctx context.Context) error {
-		defer func() { _ = source.Close() }() // its subscription has ended
-		return whilePresent(ctx, present, closingSpool(disk, ingress.Run))
-	}}}, nil
+	return []role{
+		egressRole(results, done),
+		p.offer(presence.RoleBridge, "stores ticks from Redis in JetStream",
+			p.status(presence.RoleBridge, func(r *presence.Report) { r.Bridge = ingress.Report() })),
+		p.offer(serviceEgress, "sends results to AppV2's Redis channels",
+			p.status(serviceEgress, func(r *presence.Report) { r.Egress = results.Report() })),
+		{"bridge", func(ctx context.Context) error {
+			defer func() { _ = source.Close() }() // its subscription has ended
+			return whilePresent(ctx, present, closingSpool(disk, ingress.Run))
+		}},
+	}, nil
 }
 
 // whilePresent runs run and announces it until it has returned, so that a part

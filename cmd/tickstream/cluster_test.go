@@ -140,7 +140,7 @@ func newCluster(t *testing.T, hosts [3]string, syncInterval string) *cluster {
 			quoted("NATS_CLUSTER_CERT", file(certificate.CertificateFile(n.name))),
 			quoted("NATS_CLUSTER_KEY", file(certificate.KeyFile(n.name))),
 		}
-		for _, user := range []string{"BRIDGE", "PIPELINE", "HEALTH", "OPERATOR"} {
+		for _, user := range []string{"BRIDGE", "PIPELINE", "HEALTH", "OPERATOR", "OBSERVER"} {
 			n.env = append(n.env, quoted("NATS_"+user+"_PASSWORD", clusterSecret))
 		}
 	}

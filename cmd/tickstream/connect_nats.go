@@ -22,21 +22,29 @@ const defaultNATSURL = nats.DefaultURL
 type natsConfig struct {
 	// URL is one server or several, comma-separated.
 	URL string
-	// Creds is a credentials file, NKey a file with an nkey seed.
-	Creds, NKey string
+	// Creds is a credentials file, NKey a file with an nkey seed; JWT and Seed are
+	// what a credentials file holds.
+	Creds, NKey, JWT, Seed string
 	// InboxPrefix of replies. Defaults to _INBOX.<user of the URL>, which is
 	// what a server that keeps its users' inboxes apart allows.
 	InboxPrefix string
 	// TLS files; giving one turns TLS on.
-	TLS tlsFiles
+	TLS      tlsFiles
+	TLSFirst bool // before the server says anything
+	// Context is where all of this comes from, if not from flags.
+	Context string
 	// Target is set for the flags of [natsTargetFlags], which errors name.
 	Target bool
+	// err is why the settings cannot be used.
+	err error
 }
 
 // setting names a flag and its variable: "" is the URL, "-creds" the credentials.
 func (c natsConfig) setting(suffix string) string {
 	variable := strings.ToUpper(strings.ReplaceAll(suffix, "-", "_"))
 	switch {
+	case c.Context != "":
+		return "--context " + c.Context + ": " + cmp.Or(strings.TrimPrefix(suffix, "-"), "url")
 	case c.Target:
 		return "--to-nats" + suffix + " (TICKSTREAM_REPLAY_TO_NATS" + variable + ")"
 	case suffix == "":
@@ -56,6 +64,7 @@ func natsFlags(fallback string) []cli.Flag {
 			Name: "nats", Sources: secretFromEnv("NATS_URL"), Value: fallback, Category: categoryConnection,
 			Usage: "NATS `URL` (nats://user:password@host:4222, tls://…), several comma-separated",
 		},
+		contextFlag(),
 		file("nats-creds", "NATS credentials `FILE`"),
 		file("nats-nkey", "`FILE` with a NATS nkey seed"),
 		file("nats-ca", "PEM `FILE` of the authority that NATS's certificate is checked with"),
@@ -69,6 +78,18 @@ func natsFlags(fallback string) []cli.Flag {
 }
 
 func natsConfigOf(cmd *cli.Command) natsConfig {
+	name, err := contextOf(cmd)
+	switch {
+	case err != nil:
+		return natsConfig{err: err}
+	case name != "":
+		cfg, err := contextConfig(name)
+		if err != nil {
+			return natsConfig{err: flagErrorf(cmd, "context", "is %q: %v", name, err)}
+		}
+		cfg.InboxPrefix = cmp.Or(cmd.String("nats-inbox-prefix"), cfg.InboxPrefix)
+		return cfg
+	}
 	return natsConfig{
 		URL: cmd.String("nats"), Creds: cmd.String("nats-creds"), NKey: cmd.String("nats-nkey"),
 		InboxPrefix: cmd.String("nats-inbox-prefix"),
@@ -134,6 +155,9 @@ func dialNATS(cfg natsConfig, name string, opts ...nats.Option) (*nats.Conn, err
 // options are what every connection has; an error is a setting that cannot be
 // used.
 func (c natsConfig) options(name string) ([]nats.Option, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
 	user, err := natsUser(c.URL)
 	if err != nil {
 		return nil, usageErrorf("%s %s: %w", c.setting(""), redact(c.URL), err)
@@ -167,6 +191,12 @@ func (c natsConfig) options(name string) ([]nats.Option, error) {
 			return nil, usageErrorf("%s: %w", c.setting("-nkey"), err)
 		}
 		opts = append(opts, opt)
+	}
+	if c.JWT != "" {
+		opts = append(opts, nats.UserJWTAndSeed(c.JWT, c.Seed))
+	}
+	if c.TLSFirst {
+		opts = append(opts, nats.TLSHandshakeFirst())
 	}
 	if !c.TLS.empty() {
 		cfg := &tls.Config{MinVersion: tls.VersionTLS12}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tickstock/tickstream/health"
 	"github.com/tickstock/tickstream/health/dashboard"
+	"github.com/tickstock/tickstream/health/replays"
 	"github.com/tickstock/tickstream/health/web"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/replay"
@@ -15,9 +16,9 @@ import (
 
 // page is the dashboard and the server of it, which listens already. The default
 // address gives way to a free port; one that was asked for does not.
-func (p *process) page(cmd *cli.Command, monitor *health.Monitor, symbols []string) (*dashboard.Dashboard, *web.Server, error) {
-	board, err := dashboard.New(dashboard.Config{Symbols: symbols, ReplayChannel: p.channels.Replay}, dashboard.Deps{
-		Source: monitor, JetStream: p.js, OpenSink: p.openReplaySink, Log: p.log,
+func (p *process) page(cmd *cli.Command, monitor *health.Monitor, reruns *replays.Replays, symbols []string) (*dashboard.Dashboard, *web.Server, error) {
+	board, err := dashboard.New(dashboard.Config{Symbols: symbols}, dashboard.Deps{
+		Source: monitor, JetStream: p.js, Replays: reruns, Log: p.log,
 	})
 	if err != nil {
 		return nil, nil, explainSettings(cmd, err)
@@ -32,8 +33,8 @@ func (p *process) page(cmd *cli.Command, monitor *health.Monitor, symbols []stri
 	return board, server, nil
 }
 
-// openReplaySink opens a Redis channel for a replay from the dashboard. Nothing
-// overrides its refusals, for whoever can open the page can ask.
+// openReplaySink opens a Redis channel for a replay from the dashboard or over
+// NATS. Nothing overrides its refusals, for whoever can open the page can ask.
 func (p *process) openReplaySink(ctx context.Context, channel string) (replay.Sink, error) {
 	for _, c := range []event.Channels{p.channels, event.NewChannels(event.DefaultNamespace)} {
 		if channel == c.Ticks || channel == c.RawTicks {

@@ -112,24 +112,31 @@ func pingNATS(cfg natsConfig) (*nats.Conn, error) {
 	return nc, nil
 }
 
+// doctorReport is an examination as JSON.
+type doctorReport struct {
+	OK     bool           `json:"ok"`
+	Checks []doctor.Check `json:"checks"`
+}
+
+// newDoctorReport sums checks up; with strict, what is only worth knowing is not
+// well either.
+func newDoctorReport(checks []doctor.Check, strict bool) doctorReport {
+	warned := slices.ContainsFunc(checks, func(c doctor.Check) bool { return c.State == doctor.Warning })
+	return doctorReport{OK: doctor.Healthy(checks) && !(strict && warned), Checks: checks}
+}
+
 func reportChecks(cmd *cli.Command, checks []doctor.Check) error {
-	well := doctor.Healthy(checks)
-	if cmd.Bool("strict") {
-		well = well && !slices.ContainsFunc(checks, func(c doctor.Check) bool { return c.State == doctor.Warning })
-	}
+	report := newDoctorReport(checks, cmd.Bool("strict"))
 	var err error
 	if w := cmd.Root().Writer; cmd.Bool("json") {
-		err = json.NewEncoder(w).Encode(struct {
-			OK     bool           `json:"ok"`
-			Checks []doctor.Check `json:"checks"`
-		}{well, checks})
+		err = json.NewEncoder(w).Encode(report)
 	} else {
 		err = printChecks(w, checks)
 	}
 	if err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
-	if !well {
+	if !report.OK {
 		return &exitError{code: exitUnwell}
 	}
 	return nil

@@ -8,8 +8,10 @@ import (
 	"github.com/tickstock/tickstream/health"
 	"github.com/tickstock/tickstream/health/calendar"
 	"github.com/tickstock/tickstream/health/observe"
+	"github.com/tickstock/tickstream/health/replays"
 	"github.com/tickstock/tickstream/health/session"
 	"github.com/tickstock/tickstream/pipeline/presence"
+	"github.com/tickstock/tickstream/pipeline/service"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/urfave/cli/v3"
 )
@@ -81,7 +83,7 @@ type healthParts struct {
 	monitor *health.Monitor
 }
 
-// healthRoles are the monitor, its dashboard and its presence.
+// healthRoles are the monitor, its dashboard, its service and its presence.
 func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams stream.Config, always bool) (healthParts, error) {
 	usage := func(err error) (healthParts, error) {
 		return healthParts{}, explainSettings(cmd, err)
@@ -115,10 +117,15 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	if err != nil {
 		return usage(err)
 	}
+	reruns, err := replays.New(p.channels.Replay, replays.Deps{JetStream: p.js, OpenSink: p.openReplaySink, Log: p.log})
+	if err != nil {
+		return healthParts{}, err
+	}
 	prepared := newStreamsWatch(p.js, streams, streamsRetry, p.log)
 	deps := health.Deps{
 		JetStream: p.js, Redis: p.redis, Observer: observer, Judge: judge, Calendar: days,
 		Universe: symbols, Usage: p.usage, Streams: prepared.now, Log: p.log,
+		Offers: []service.Config{reruns.Service(p.identity())},
 	}
 	parts := healthParts{symbols: symbols.Symbols}
 	url, err := databaseURL(cmd)
@@ -134,20 +141,27 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 		parts.roles = append(parts.roles, role{"database", database.run})
 	}
 	monitor, err := health.New(health.Config{
+		Identity: p.identity(),
 		Interval: cmd.Duration("health-interval"), Mode: mode, Channels: p.channels,
 		LegacyStatusWords: cmd.Bool("legacy-status-words"), Holder: p.instance,
 	}, deps)
 	if err != nil {
 		return usage(err)
 	}
-	page, server, err := p.page(cmd, monitor, tidy(symbols.Symbols))
+	page, server, err := p.page(cmd, monitor, reruns, tidy(symbols.Symbols))
+	if err != nil {
+		return healthParts{}, err
+	}
+	examine, err := p.doctorEndpoint(cmd)
 	if err != nil {
 		return healthParts{}, err
 	}
 	parts.monitor, parts.url = monitor, server.URL()
 	parts.roles = append(parts.roles,
 		role{"health", monitor.Run},
+		p.offer(presence.RoleHealth, "measures the system and tells both buses how it is", p.healthStatus(monitor), examine),
 		role{"dashboard", page.Run},
+		role{"replays", reruns.Run},
 		role{"web server", server.Run},
 		role{"streams", prepared.run},
 		p.announce(presence.RoleHealth, func(*presence.Report) {}),

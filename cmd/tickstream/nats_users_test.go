@@ -107,6 +107,7 @@ func TestNKeysInsteadOfPasswords(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("NATS_OPERATOR_PASSWORD", `"x"`)
+	t.Setenv("NATS_OBSERVER_PASSWORD", `"x"`)
 	t.Setenv("NATS_SYNC_INTERVAL", `"2m"`)
 	opts, err := server.ProcessConfigFile(file)
 	if err != nil {

@@ -155,7 +155,7 @@ func workerConfigOf(cmd *cli.Command, instance string) (worker.Config, error) {
 }
 
 // pipelineRoles are the worker, once the streams are there, the store where a
-// database is given, and their presence.
+// database is given, their services and their presence.
 func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role, error) {
 	cfg, err := workerConfigOf(cmd, p.instance)
 	if err != nil {
@@ -177,7 +177,8 @@ func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role
 		if rows, err = store.New(store.Config{URL: url, Instance: p.instance, MarketZone: cmd.String("market-zone")}, p.js, p.log); err != nil {
 			return nil, &exitError{code: exitUsage, err: fmt.Errorf("--database (DATABASE_URL): %w", err)}
 		}
-		roles = append(roles, role{"store", rows.Run})
+		roles = append(roles, role{"store", rows.Run}, p.offer(serviceStore, "stores results in PostgreSQL",
+			p.status(serviceStore, func(r *presence.Report) { r.Store = storeReport(rows.Report()) })))
 	}
 	return append(roles, []role{
 		{"pipeline", func(ctx context.Context) error {
@@ -187,6 +188,8 @@ func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role
 			}
 			return w.Run(ctx, layout.Partitions)
 		}},
+		p.offer(presence.RolePipeline, "makes bars, indicators, patterns and alerts of ticks",
+			p.status(presence.RolePipeline, func(r *presence.Report) { r.Pipeline = w.Report() })),
 		p.announce(presence.RolePipeline, func(r *presence.Report) {
 			if r.Pipeline = w.Report(); rows != nil {
 				r.Store = storeReport(rows.Report())

@@ -25,10 +25,12 @@ import (
 // process is what the roles of one process share: its connections, which
 // reconnect for ever, and its name.
 type process struct {
+	name     string // of the command
 	log      *slog.Logger
 	nats     *nats.Conn
 	js       jetstream.JetStream
 	redis    redis.UniversalClient // nil for a role that does not speak Redis
+	natsCfg  natsConfig
 	redisCfg redisConfig
 	channels event.Channels
 	usage    *presence.Sampler
@@ -59,9 +61,9 @@ func connectProcess(name string, natsCfg natsConfig, redisCfg redisConfig, names
 		return nil, fmt.Errorf("measure this process: %w", err)
 	}
 	p := &process{
-		log: log, host: host, usage: usage, started: time.Now().UTC(),
+		name: name, log: log, host: host, usage: usage, started: time.Now().UTC(),
 		channels: event.NewChannels(namespace),
-		instance: instanceName(host), redisCfg: redisCfg,
+		instance: instanceName(host), natsCfg: natsCfg, redisCfg: redisCfg,
 	}
 	if redisCfg.URL != "" {
 		if p.redis, err = connectRedis(redisCfg, name); err != nil {
@@ -112,17 +114,20 @@ func (p *process) close() {
 // announce is the role that tells of another one; detail adds what only that
 // one knows.
 func (p *process) announce(name string, detail func(*presence.Report)) role {
-	told := func() presence.Report {
-		report := presence.Report{
-			Role: name, Instance: p.instance, Host: p.host, PID: os.Getpid(),
-			Version: currentBuild().Version, StartedAt: p.started, Usage: p.usage.Sample(),
-		}
-		detail(&report)
-		return report
-	}
+	told := func() presence.Report { return p.report(name, detail) }
 	p.metrics.AddComponent(told)
 	announcer := presence.NewAnnouncer(stream.OpenBucket(p.js, stream.ComponentsBucket), told, p.log)
 	return role{name + " presence", announcer.Run}
+}
+
+// report is what a role says of itself.
+func (p *process) report(name string, detail func(*presence.Report)) presence.Report {
+	report := presence.Report{
+		Role: name, Instance: p.instance, Host: p.host, PID: os.Getpid(),
+		Version: currentBuild().Version, StartedAt: p.started, Usage: p.usage.Sample(),
+	}
+	detail(&report)
+	return report
 }
 
 // run is [runRoles], and logs what asks the process to stop.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/cmd/tickstream/bus"
 	"github.com/tickstock/tickstream/health/session"
+	"github.com/tickstock/tickstream/pipeline/service"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/urfave/cli/v3"
 )
@@ -58,21 +58,18 @@ func controlSession(ctx context.Context, cmd *cli.Command, subject, done string)
 	defer nc.Close()
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
-	reply, err := nc.RequestWithContext(ctx, subject, nil)
+	var answer session.Record
+	err = service.Ask(ctx, nc, subject, nil, &answer)
+	refusal, refused := errors.AsType[*service.Refusal](err)
 	switch {
+	case refused:
+		return fmt.Errorf("the health process refused: %w", refusal)
 	case errors.Is(err, nats.ErrNoResponders):
 		return errors.New("no health process takes session commands: is tickstream health running? tickstream doctor tells")
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the health process has not answered within %v: tickstream doctor tells why", controlTimeout)
 	case err != nil:
-		return fmt.Errorf("ask for the session: %w", err)
-	}
-	var answer session.Reply
-	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return fmt.Errorf("read the answer of the health process: %w", err)
-	}
-	if !answer.OK {
-		return fmt.Errorf("the health process refused: %s", answer.Error)
+		return err
 	}
 	if _, err := fmt.Fprintf(cmd.Root().Writer, "%s session %s\n", done, answer.SessionID); err != nil {
 		return fmt.Errorf("print the answer: %w", err)

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
+	"log/slog"
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats.go"
 	"github.com/tickstock/tickstream/health/session"
 	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/service"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
@@ -19,25 +20,22 @@ func TestSessionAsksHealth(t *testing.T) {
 			t.Errorf("%s without health: exit code %d, standard error: %s", command, code, stderr)
 		}
 	}
-	answer := func(subject string, reply session.Reply) {
-		nc := s.nats.Connect()
-		data, err := json.Marshal(reply)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := nc.Subscribe(subject, func(m *nats.Msg) {
-			if err := m.Respond(data); err != nil {
-				t.Errorf("respond: %v", err)
-			}
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if err := nc.Flush(); err != nil {
-			t.Fatal(err)
-		}
+	health, err := service.New(service.Config{Name: session.ServiceName, Endpoints: []service.Endpoint{
+		{Name: "start", Handle: func(context.Context, []byte) (any, error) {
+			return session.Record{Session: event.Session{SessionID: "e40d"}}, nil
+		}},
+		{Name: "stop", Handle: func(context.Context, []byte) (any, error) {
+			return nil, service.Refuse(service.Conflict, "%w", session.ErrNotRunning)
+		}},
+	}}, s.nats.Connect(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
 	}
-	answer(stream.ControlSessionStart, session.Reply{OK: true, SessionID: "e40d"})
-	answer(stream.ControlSessionStop, session.Reply{SessionID: "e40d", Error: "no session is running"})
+	stop, err := health.Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
 	if code, stdout, stderr := tickstream(t, "session", "start", "--nats", s.nats.URL()); code != exitOK || stdout != "started session e40d\n" {
 		t.Errorf("exit code %d, %q, standard error: %s", code, stdout, stderr)
 	}

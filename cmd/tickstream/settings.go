@@ -119,8 +119,8 @@ func checked(action cli.ActionFunc) cli.ActionFunc {
 		if err := checkFiles(cmd); err != nil {
 			return err
 		}
-		if url := cmd.String("nats"); url != "" {
-			if _, err := natsConfigOf(cmd).options("check"); err != nil {
+		if natsCfg := natsConfigOf(cmd); natsCfg.URL != "" || natsCfg.err != nil {
+			if _, err := natsCfg.options("check"); err != nil {
 				return err
 			}
 		}

@@ -148,7 +148,7 @@ type servers struct {
 
 // startServers starts what the flags do not point elsewhere.
 func startServers(ctx context.Context, cmd *cli.Command, streams *stream.Config, log *slog.Logger) (*servers, error) {
-	s := &servers{natsURL: cmd.String("nats"), redisURL: cmd.String("redis"), log: log}
+	s := &servers{natsURL: natsConfigOf(cmd).URL, redisURL: cmd.String("redis"), log: log}
 	if s.natsURL == "" {
 		if err := s.startNATS(cmd, streams); err != nil {
 			return nil, errors.Join(err, s.stop())

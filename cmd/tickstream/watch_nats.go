@@ -82,7 +82,7 @@ func (f *follower) follow(ctx context.Context) error {
 		return err
 	}
 	consumer, err := f.js.OrderedConsumer(ctx, f.stream, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.last + 1,
+		NamePrefix: stream.ReaderName("watch"), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.last + 1,
 		FilterSubjects:   f.subjects,
 		MaxResetAttempts: 1, // then it is ours to try, which ends with ctx
 	})

@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/tickstock/tickstream/health"
-	"github.com/tickstock/tickstream/pipeline/replay"
+	"github.com/tickstock/tickstream/health/replays"
 )
 
 // Config of a dashboard. The zero value means the defaults.
@@ -21,8 +20,6 @@ type Config struct {
 	MaxPages int
 	// Symbols that the page offers for its candlestick chart.
 	Symbols []string
-	// ReplayChannel is the Redis channel that the page proposes for a replay.
-	ReplayChannel string
 }
 
 func (c Config) withDefaults() Config {
@@ -50,15 +47,14 @@ type Source interface {
 	Snapshot() health.Snapshot
 }
 
-// Deps are what a dashboard works with. All are required but OpenSink.
+// Deps are what a dashboard works with. All are required but Replays.
 type Deps struct {
 	Source Source
 	// JetStream is read for what was before, for bars and for sizes.
 	JetStream jetstream.JetStream
-	// OpenSink opens a Redis channel for a replay, or says in one sentence why
-	// ticks must not go there. Nil where the page may not replay.
-	OpenSink func(ctx context.Context, channel string) (replay.Sink, error)
-	Log      *slog.Logger
+	// Replays that the page starts and shows. Nil where it may not replay.
+	Replays *replays.Replays
+	Log     *slog.Logger
 }
 
 func (d Deps) validate() error {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tickstock/tickstream/health"
+	"github.com/tickstock/tickstream/health/replays"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -31,7 +32,6 @@ type Dashboard struct {
 	deps    Deps
 	board   *board
 	flow    *flow
-	replays *replays
 	handler http.Handler
 	begun   atomic.Int64 // the moment of the first event of our own, Unix milliseconds
 }
@@ -50,7 +50,11 @@ func New(cfg Config, deps Deps) (*Dashboard, error) {
 		return nil, err
 	}
 	d := &Dashboard{cfg: cfg, deps: deps, board: newBoard(), flow: newFlow()}
-	d.replays = newReplays(deps, d.board, cfg.ReplayChannel)
+	if deps.Replays != nil {
+		deps.Replays.Follow(func(s replays.State) { d.board.show(topicReplay, s) })
+	} else {
+		d.board.show(topicReplay, replays.Idle(false, ""))
+	}
 	d.handler = d.routes(files)
 	return d, nil
 }
@@ -67,7 +71,6 @@ func (d *Dashboard) Run(ctx context.Context) error {
 	group.Go(func() error { d.followSignals(ctx); return nil })      //
 	group.Go(func() error { d.followHealthEvents(ctx); return nil }) //
 	group.Go(func() error { d.takeStock(ctx); return nil })          //
-	group.Go(func() error { d.replays.run(ctx); return nil })        //
 	return group.Wait()                                              //nolint:wrapcheck // none fails
 }
 

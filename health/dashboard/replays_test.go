@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tickstock/tickstream/health/dashboard"
+	"github.com/tickstock/tickstream/health/replays"
 	"github.com/tickstock/tickstream/pipeline/replay"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
@@ -33,14 +34,19 @@ func (b *basket) Flush(context.Context) error { return nil }
 func replayBed(t *testing.T, n int) (*bed, *basket) {
 	t.Helper()
 	into := &basket{}
-	b := newBed(t, dashboard.Config{ReplayChannel: "mine"}, func(_ *bed, deps *dashboard.Deps) {
-		deps.OpenSink = func(_ context.Context, channel string) (replay.Sink, error) {
+	b := newBed(t, dashboard.Config{}, func(b *bed, deps *dashboard.Deps) {
+		var err error
+		deps.Replays, err = replays.New("mine", replays.Deps{JetStream: b.js, Log: quiet, OpenSink: func(_ context.Context, channel string) (replay.Sink, error) {
 			if channel == "live" {
 				return nil, errors.New("live is the live channel")
 			}
 			into.channel = channel
 			return into, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
 		}
+		b.beside = deps.Replays.Run
 	})
 	for i := range n {
 		for _, symbol := range []string{"AAPL", "BRK.B"} {

@@ -22,6 +22,7 @@ import (
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
+	"golang.org/x/sync/errgroup"
 )
 
 const patience = 15 * time.Second // for what takes long only on a busy machine
@@ -62,7 +63,8 @@ type bed struct {
 	js     jetstream.JetStream
 	source *shelf
 	url    string
-	stop   func() // and wait for its end
+	stop   func()                      // and wait for its end
+	beside func(context.Context) error // what runs beside it
 }
 
 func newBed(t *testing.T, cfg dashboard.Config, before func(b *bed, deps *dashboard.Deps)) *bed {
@@ -81,7 +83,14 @@ func newBed(t *testing.T, cfg dashboard.Config, before func(b *bed, deps *dashbo
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- d.Run(ctx) }() // ends with stop
+	go func() { // ends with stop
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return d.Run(ctx) })
+		if b.beside != nil {
+			group.Go(func() error { return b.beside(ctx) })
+		}
+		done <- group.Wait()
+	}()
 	b.stop = sync.OnceFunc(func() {
 		cancel()
 		select {

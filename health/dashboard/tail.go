@@ -80,6 +80,7 @@ func (d *Dashboard) read(ctx context.Context, name string, cfg jetstream.Ordered
 	if !d.deps.JetStream.Conn().IsConnected() {
 		return 0, stream.ErrNotConnected // without waiting for a timeout
 	}
+	cfg.NamePrefix = stream.ReaderName("dashboard")
 	consumer, err := d.deps.JetStream.OrderedConsumer(ctx, name, cfg)
 	if err != nil {
 		return 0, fmt.Errorf("make consumer on %s: %w", name, err)

@@ -59,6 +59,7 @@ func (s *symbolMeter) measure(ctx context.Context, m *moment, facts *Facts) erro
 		return nil // nothing was stored since
 	}
 	consumer, err := m.ticks.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		Name:              stream.ReaderName("health"),
 		Description:       "health reads the newest tick of each symbol",
 		FilterSubject:     stream.AllTicks,
 		DeliverPolicy:     jetstream.DeliverLastPerSubjectPolicy,

@@ -1,29 +1,15 @@
 package session
 
 import (
-	"encoding/json"
-	"fmt"
+	"context"
 	"log/slog"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/service"
 )
 
-// The requests of operators that wait at most, and their bytes.
-const (
-	maxRequests     = 16
-	maxRequestBytes = 64 << 10
-)
-
-// Reply answers an operator who starts or stops a session.
-type Reply struct {
-	OK bool `json:"ok"`
-	// SessionID is the session that runs now, or the last one.
-	SessionID string `json:"session_id"`
-	// Error says why it was refused; empty if it was not.
-	Error string `json:"error"`
-}
+// ServiceName is the service that whoever decides on the session offers.
+const ServiceName = "session"
 
 // Control lets operators start and stop the session over NATS.
 type Control struct {
@@ -36,49 +22,45 @@ type Control struct {
 	Log     *slog.Logger
 }
 
-// Serve answers requests on both control subjects until stop is called.
-func (c *Control) Serve(nc *nats.Conn) (stop func(), err error) {
-	begin, err := nc.Subscribe(stream.ControlSessionStart, func(m *nats.Msg) {
-		r, err := c.Keeper.Start(c.Now())
-		c.reply(m, r, err)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("subscribe to %s: %w", stream.ControlSessionStart, err)
+// Service answers requests with the [Record] of the session that runs, or of the
+// last one. Only one process may offer it: that which decides on the session.
+func (c *Control) Service(by service.Identity) service.Config {
+	endpoint := func(name, description string, do func() (Record, error)) service.Endpoint {
+		return service.Endpoint{Name: name, Description: description, Handle: func(context.Context, []byte) (any, error) {
+			r, err := do()
+			if err != nil {
+				return nil, service.Refuse(service.Conflict, "%w", err)
+			}
+			return r, nil
+		}}
 	}
-	end, err := nc.Subscribe(stream.ControlSessionStop, func(m *nats.Msg) {
-		r, err := c.Keeper.Stop(c.Now(), c.Totals())
-		c.reply(m, r, err)
-	})
-	if err != nil {
-		_ = begin.Unsubscribe() // the connection is closed, which is the error
-		return nil, fmt.Errorf("subscribe to %s: %w", stream.ControlSessionStop, err)
+	return service.Config{
+		Identity: by, Name: ServiceName, Description: "starts and stops the session",
+		Endpoints: []service.Endpoint{
+			endpoint("start", "starts a session now", func() (Record, error) {
+				return c.changed("started")(c.Keeper.Start(c.Now()))
+			}),
+			endpoint("stop", "stops the session until the next day or the next start", func() (Record, error) {
+				return c.changed("stopped")(c.Keeper.Stop(c.Now(), c.Totals()))
+			}),
+			endpoint("show", "the session that runs, or the last one", func() (Record, error) {
+				r := c.Keeper.Current()
+				if r.IsZero() {
+					return r, ErrNone
+				}
+				return r, nil
+			}),
+		},
 	}
-	// Requests are rare: of a flood, what comes beyond a few is let go.
-	for _, requests := range []*nats.Subscription{begin, end} {
-		if err := requests.SetPendingLimits(maxRequests, maxRequestBytes); err != nil {
-			return nil, fmt.Errorf("bound session requests: %w", err)
-		}
-	}
-	return func() {
-		// Both fail only once the connection is closed, and they with it.
-		_ = begin.Unsubscribe()
-		_ = end.Unsubscribe()
-	}, nil
 }
 
-func (c *Control) reply(m *nats.Msg, r Record, err error) {
-	reply := Reply{OK: err == nil, SessionID: r.SessionID}
-	if err != nil {
-		reply.Error = err.Error()
-	} else {
-		c.Log.Info("session changed by request", "subject", m.Subject, "session_id", r.SessionID)
-		c.Changed()
-	}
-	data, err := json.Marshal(reply)
-	if err == nil {
-		err = m.Respond(data)
-	}
-	if err != nil {
-		c.Log.Debug("session request not answered", "subject", m.Subject, "err", err)
+// changed passes on what the keeper did, and tells of it if it did.
+func (c *Control) changed(how string) func(Record, error) (Record, error) {
+	return func(r Record, err error) (Record, error) {
+		if err == nil {
+			c.Log.Info("session "+how+" by request", "session_id", r.SessionID)
+			c.Changed()
+		}
+		return r, err
 	}
 }

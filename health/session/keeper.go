@@ -24,6 +24,8 @@ var (
 	ErrRunning = errors.New("a session is running already")
 	// ErrNotRunning comes from [Keeper.Stop] while none does.
 	ErrNotRunning = errors.New("no session is running")
+	// ErrNone is the answer of [Control] before the first session.
+	ErrNone = errors.New("there has been no session yet")
 )
 
 // Config of a keeper.

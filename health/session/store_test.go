@@ -9,7 +9,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go/micro"
 	"github.com/tickstock/tickstream/health/session"
+	"github.com/tickstock/tickstream/pipeline/service"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
 )
@@ -84,38 +86,50 @@ func TestControlStartsAndStops(t *testing.T) {
 		Changed: func() { changed <- struct{}{} }, Now: stopClock(now), Log: quiet,
 	}
 	nc, operator := server.Connect(), server.Connect()
-	stop, err := control.Serve(nc)
+	offered, err := service.New(control.Service(service.Identity{}), nc, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, err := offered.Serve(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	ask := func(subject string) session.Reply {
+	ask := func(endpoint string) (r session.Record, code, reason string) {
 		t.Helper()
-		msg, err := operator.Request(subject, nil, testTimeout)
+		msg, err := operator.Request(stream.ControlSubject(session.ServiceName, endpoint), nil, testTimeout)
 		if err != nil {
-			t.Fatalf("%s: %v", subject, err)
+			t.Fatalf("%s: %v", endpoint, err)
 		}
-		var reply session.Reply
-		if err := json.Unmarshal(msg.Data, &reply); err != nil {
-			t.Fatalf("%s: %v", subject, err)
+		if code = msg.Header.Get(micro.ErrorCodeHeader); code != "" {
+			return r, code, msg.Header.Get(micro.ErrorHeader)
 		}
-		return reply
+		if err := json.Unmarshal(msg.Data, &r); err != nil {
+			t.Fatalf("%s: %v", endpoint, err)
+		}
+		return r, "", ""
 	}
-	if reply := ask(stream.ControlSessionStop); reply.OK || reply.Error == "" {
-		t.Errorf("stop without a session: %+v", reply)
+	refused := func(endpoint string, want error) {
+		t.Helper()
+		if r, code, reason := ask(endpoint); code != service.Conflict || reason != want.Error() {
+			t.Errorf("%s: %+v, code %q, %q, want %v", endpoint, r, code, reason, want)
+		}
 	}
-	started := ask(stream.ControlSessionStart)
-	if !started.OK || started.SessionID != k.Current().SessionID || !k.Current().Active() {
-		t.Errorf("start: %+v, session %+v", started, k.Current())
+	refused("show", session.ErrNone)
+	refused("stop", session.ErrNotRunning)
+	started, code, reason := ask("start")
+	if code != "" || started.SessionID != k.Current().SessionID || !k.Current().Active() {
+		t.Errorf("start: %+v, %s, session %+v", started, reason, k.Current())
 	}
 	<-changed
-	if reply := ask(stream.ControlSessionStart); reply.OK || reply.SessionID != started.SessionID {
-		t.Errorf("second start: %+v", reply)
+	refused("start", session.ErrRunning)
+	if shown, _, reason := ask("show"); shown.SessionID != started.SessionID || !shown.Active() {
+		t.Errorf("show: %+v, %s", shown, reason)
 	}
-	if reply := ask(stream.ControlSessionStop); !reply.OK || k.Current().End.TotalIndicators != 9 {
-		t.Errorf("stop: %+v, %+v", reply, k.Current().End)
+	if stopped, _, reason := ask("stop"); stopped.SessionID != started.SessionID || stopped.End == nil || stopped.End.TotalIndicators != 9 {
+		t.Errorf("stop: %+v, %s", stopped, reason)
 	}
 	<-changed
 	stop()

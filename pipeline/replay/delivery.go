@@ -98,6 +98,7 @@ func (r *Replay) deliver(ctx context.Context) error {
 
 func (r *Replay) consumerConfig() jetstream.ConsumerConfig {
 	cfg := jetstream.ConsumerConfig{
+		Name: stream.ReaderName("replay"), Description: "hands stored ticks on again",
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: r.run.Position + 1,
 		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: consumerLife,
 	}

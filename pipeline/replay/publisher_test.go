@@ -133,8 +133,8 @@ func TestPublisherRefusesTickstreamsOwnSubjects(t *testing.T) {
 		"tickstock.{symbol}.started":       stream.Ticks, // the first of two
 		"tickstock.rejects.not_json":       stream.Rejects,
 		"{symbol}.rejects.x-{symbol}":      stream.Rejects,
-		"tickstock.control.session.start":  stream.ControlSessionStart,
-		"tickstock.control.{symbol}.start": stream.ControlSessionStart,
+		"tickstock.control.session.start":  "requests to tickstream",
+		"tickstock.control.{symbol}.start": "requests to tickstream",
 	} {
 		_, err := replay.NewPublisher(t.Context(), nc, replay.PublisherConfig{Subject: subject})
 		if !errors.Is(err, stream.ErrOwned) || !strings.Contains(err.Error(), name) {

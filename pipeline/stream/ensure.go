@@ -102,8 +102,8 @@ func Verify(ctx context.Context, js jetstream.JetStream, cfg Config) ([]string, 
 			findings = append(findings, fmt.Sprintf("stream %s is missing", want.Name))
 			continue
 		}
-		for _, difference := range shapeDifferences(have.Config, want) {
-			findings = append(findings, fmt.Sprintf("stream %s: %s", want.Name, difference))
+		for _, d := range shapeDifferences(have.Config, want) {
+			findings = append(findings, fmt.Sprintf("stream %s: %s", want.Name, d.text))
 		}
 	}
 	for _, bucket := range buckets {
@@ -178,8 +178,7 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 		return err
 	}
 	if differences := shapeDifferences(have.Config, want); len(differences) > 0 {
-		return fmt.Errorf("stream %s: %s: %w; delete or rename that stream, or point tickstream at another account",
-			want.Name, strings.Join(differences, "; "), ErrConflict)
+		return fmt.Errorf("stream %s: %v: %w; %s", want.Name, differences, ErrConflict, differences.mend(want.Name))
 	}
 	updated := asked.of(have.Config)
 	if !limitsDiffer(have.Config, updated) {
@@ -230,7 +229,7 @@ func createStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 	}
 	// A server ignores a field that it does not know.
 	if differences := shapeDifferences(made.CachedInfo().Config, want); len(differences) > 0 {
-		err := fmt.Errorf("create stream %s: %s: %w", want.Name, strings.Join(differences, "; "), ErrServerTooOld)
+		err := fmt.Errorf("create stream %s: %v: %w", want.Name, differences, ErrServerTooOld)
 		ctx, cancel := context.WithTimeout(ctx, undoTimeout)
 		defer cancel()
 		if undo := js.DeleteStream(ctx, want.Name); undo != nil {
@@ -240,42 +239,4 @@ func createStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 	}
 	log.Info("created stream", "stream", want.Name, "subjects", want.Subjects, "replicas", want.Replicas)
 	return nil
-}
-
-// shapeDifferences names what cannot be changed without changing what the
-// stream means: have against want, a sentence each.
-func shapeDifferences(have, want jetstream.StreamConfig) []string {
-	var differences []string
-	differ := func(field string, have, want any) {
-		differences = append(differences, fmt.Sprintf("%s is %v, wanted %v", field, have, want))
-	}
-	haveSubjects, wantSubjects := slices.Sorted(slices.Values(have.Subjects)), slices.Sorted(slices.Values(want.Subjects))
-	if !slices.Equal(haveSubjects, wantSubjects) {
-		differ("subjects", haveSubjects, wantSubjects)
-	}
-	if have.Storage != want.Storage {
-		differ("storage", have.Storage, want.Storage)
-	}
-	if have.Retention != want.Retention {
-		differ("retention", have.Retention, want.Retention)
-	}
-	if have.Discard != want.Discard {
-		differ("discard policy", have.Discard, want.Discard)
-	}
-	if want.AllowAtomicPublish && !have.AllowAtomicPublish {
-		differ("allow_atomic", false, true)
-	}
-	if want.AllowBatchPublish && !have.AllowBatchPublish {
-		differ("allow_batched", false, true)
-	}
-	if want.AllowDirect && !have.AllowDirect {
-		differ("allow_direct", false, true)
-	}
-	switch {
-	case want.SubjectTransform == nil && have.SubjectTransform != nil:
-		differ("subject transform", have.SubjectTransform.Destination, "none")
-	case want.SubjectTransform != nil && have.SubjectTransform == nil:
-		differ("subject transform", "none", want.SubjectTransform.Destination)
-	}
-	return differences
 }

@@ -21,10 +21,8 @@ func CheckForeign(subject string) error {
 			}
 		}
 	}
-	for _, own := range []string{ControlSessionStart, ControlSessionStop} {
-		if overlap(subject, own) {
-			return fmt.Errorf("%s is a command to health: %w", own, ErrOwned)
-		}
+	if overlap(subject, controls) {
+		return fmt.Errorf("%s are requests to tickstream: %w", controls, ErrOwned)
 	}
 	return nil
 }

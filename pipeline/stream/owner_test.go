@@ -17,10 +17,11 @@ func TestCheckForeignNamesTheStream(t *testing.T) {
 		stream.HealthStatus:                              stream.Health,
 		stream.SessionStarted:                            stream.Health,
 		stream.RejectSubject("not_json"):                 stream.Rejects,
-		stream.ControlSessionStop:                        stream.ControlSessionStop,
+		stream.ControlSessionStop:                        "requests",
+		stream.ControlSubject("replay", "start"):         "requests",
 		"tickstock.*.AAPL":                               stream.Ticks,
 		"*.health.status":                                stream.Health,
-		"*.control.session.start":                        stream.ControlSessionStart,
+		"*.control.session.start":                        "requests",
 	} {
 		err := stream.CheckForeign(subject)
 		if !errors.Is(err, stream.ErrOwned) || !strings.Contains(err.Error(), want) {

@@ -18,11 +18,6 @@ const (
 	SessionStarted = "tickstock.session.started"
 	SessionStopped = "tickstock.session.stopped"
 
-	// ControlSessionStart and ControlSessionStop are request/reply subjects,
-	// outside every stream: an operator starts and stops a manual session.
-	ControlSessionStart = "tickstock.control.session.start"
-	ControlSessionStop  = "tickstock.control.session.stop"
-
 	// Persistence is outside every stream: the store confirms each batch there.
 	Persistence = "tickstock.persistence"
 

@@ -137,7 +137,7 @@ func fill(b *testing.B, js jetstream.JetStream, symbols, seconds int) (messages 
 				Price: tick.Decimal(10000+(second*7+i*31)%50) * tick.One / 100, Volume: tick.Decimal(100+i%7) * tick.One,
 			}
 			payload = t.AppendJSON(payload[:0])
-			if _, err := js.PublishMsgAsync(&nats.Msg{Subject: stream.TickSubject(t.Symbol), Data: append([]byte(nil), payload...)}); err != nil {
+			if _, err := js.PublishMsgAsync(&nats.Msg{Subject: stream.TickSubject(t.Symbol), Data: append([]byte(nil), payload...)}, jetstream.WithStallWait(time.Minute)); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -154,7 +154,7 @@ func mark(b *testing.B, js jetstream.JetStream, at time.Time) {
 		b.Fatal(err)
 	}
 	for p := range stream.DefaultPartitions {
-		if _, err := js.PublishMsgAsync(&nats.Msg{Subject: stream.ClockSubject(p), Data: data}); err != nil {
+		if _, err := js.PublishMsgAsync(&nats.Msg{Subject: stream.ClockSubject(p), Data: data}, jetstream.WithStallWait(time.Minute)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -75,7 +75,7 @@ func trade(b *testing.B, js jetstream.JetStream, symbols, round int, minute time
 			Symbol: fmt.Appendf(nil, "S%d", i), UnixNanos: minute.Add(30 * time.Second).UnixNano(),
 			Price: tick.Decimal(10000+(round*7+i*31)%50) * tick.One / 100, Volume: 100 * tick.One,
 		}
-		if _, err := js.PublishMsgAsync(&nats.Msg{Subject: stream.TickSubject(t.Symbol), Data: t.AppendJSON(nil)}); err != nil {
+		if _, err := js.PublishMsgAsync(&nats.Msg{Subject: stream.TickSubject(t.Symbol), Data: t.AppendJSON(nil)}, jetstream.WithStallWait(time.Minute)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -114,7 +114,7 @@ func (t *tenure) read(ctx context.Context, name string, from time.Time, filter s
 	if state := s.CachedInfo().State; state.FirstSeq > 1 {
 		oldest = state.FirstTime
 	}
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverAllPolicy}
+	cfg := jetstream.OrderedConsumerConfig{NamePrefix: stream.ReaderName("history"), FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverAllPolicy}
 	if !from.IsZero() {
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &from
 	}

@@ -108,7 +108,7 @@ func (s *scan) read(ctx context.Context, riders map[int]*rider) error {
 		places[partition] = r
 	}
 	consumer, err := s.js.OrderedConsumer(ctx, stream.Ticks, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: first,
+		NamePrefix: stream.ReaderName("catchup"), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: first,
 	})
 	if err != nil {
 		return fmt.Errorf("read %s from %d: %w", stream.Ticks, first, err)

@@ -46,7 +46,7 @@ func (s *sessions) at(t time.Time) string {
 // error that ended one life of the subscription.
 func (s *sessions) follow(ctx context.Context) error {
 	consumer, err := s.js.OrderedConsumer(ctx, stream.Health, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{stream.SessionStarted, stream.SessionStopped},
+		NamePrefix: stream.ReaderName("sessions"), FilterSubjects: []string{stream.SessionStarted, stream.SessionStopped},
 	})
 	if err != nil {
 		return fmt.Errorf("follow sessions: %w", err)
