@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
+	"github.com/tickstock/tickstream/pipeline/telemetry"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // errDuplicate comes where a message of a batch is one that the server remembers.
@@ -49,6 +51,7 @@ type appender struct {
 	fast   *fastPublisher
 	fenced bool
 
+	telemetry *telemetry.Telemetry
 	open      string                    // a fast batch that is begun and of which is not known whether it has ended
 	last      place                     // of what was acknowledged or found last; all of a batch is behind it
 	overtaken bool                      // what this bridge heard and did not publish yet may be before last
@@ -60,7 +63,7 @@ func newAppender(js jetstream.JetStream, stream string, cfg Config, admit func(c
 	return &appender{
 		js: js, stream: stream, durability: cfg.Durability, timeout: cfg.PublishTimeout,
 		admit: admit, restore: restore, log: log.With("stream", stream),
-		fast: newFastPublisher(js.Conn(), fenced), fenced: fenced,
+		fast: newFastPublisher(js.Conn(), fenced), fenced: fenced, telemetry: cfg.Telemetry,
 	}
 }
 
@@ -84,6 +87,16 @@ func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, sin
 	began := time.Now()
 	a.waitSince.Store(&began)
 	defer a.waitSince.Store(nil)
+	ctx, span := a.beginSpan(ctx, len(msgs))
+	err := a.appendSince(ctx, began, term, msgs, since)
+	telemetry.End(span, err)
+	if err == nil {
+		a.telemetry.Appended(a.stream, time.Since(began))
+	}
+	return err
+}
+
+func (a *appender) appendSince(ctx context.Context, began time.Time, term int64, msgs []*nats.Msg, since time.Time) error {
 	d := &delivery{msgs: msgs, since: since, unsure: !since.IsZero()}
 	if !d.unsure {
 		d.since = began
@@ -113,6 +126,7 @@ func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, sin
 			}
 		}
 		a.retries.Add(1)
+		trace.SpanFromContext(ctx).RecordError(err)
 		pause(ctx, a.js.Conn(), wait.NextBackOff())
 		if ctx.Err() != nil {
 			return fmt.Errorf("append %d messages to %s: %w", len(d.msgs), a.stream, ctx.Err())

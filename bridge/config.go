@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/telemetry"
 	"github.com/tickstock/tickstream/pipeline/tick"
 )
 
@@ -83,6 +84,8 @@ type Config struct {
 	// DrainTimeout bounds how long a stop waits for what was read to be
 	// stored. Defaults to 30 s.
 	DrainTimeout time.Duration
+	// Telemetry takes how long batches take; nil for nobody.
+	Telemetry *telemetry.Telemetry
 }
 
 func orDefault[T comparable](value *T, fallback T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/telemetry"
 	"github.com/tickstock/tickstream/pipeline/tick"
 )
 
@@ -144,6 +145,13 @@ func (p *publisher) place(b *batch) place {
 
 // handle stores the ticks and marks of a batch and rejects the rest.
 func (p *publisher) handle(ctx context.Context, b *batch) error {
+	ctx, span := p.beginSpan(ctx, b)
+	err := p.handleEach(ctx, b)
+	telemetry.End(span, err)
+	return err
+}
+
+func (p *publisher) handleEach(ctx context.Context, b *batch) error {
 	b.msgs, b.kept = b.msgs[:0], b.kept[:0]
 	var unsure time.Time
 	b.out.reset()
@@ -188,8 +196,12 @@ func (p *publisher) store(ctx context.Context, b *batch, unsure time.Time) error
 	if len(b.msgs) == 0 {
 		return nil
 	}
+	p.carrySpan(ctx, b)
 	if err := p.appender.append(ctx, b.term, b.msgs, unsure); err != nil {
 		return fmt.Errorf("store ticks: %w", err)
+	}
+	if len(b.kept) > 0 {
+		p.cfg.Telemetry.Stored(stream.Ticks, time.Since(b.kept[0].receivedAt))
 	}
 	p.stored.Add(int64(len(b.kept)))
 	p.settle(ctx, b.kept)

@@ -25,7 +25,7 @@ func bridgeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "bridge", Category: categoryRun, Usage: "Run the bridge: ticks from Redis into JetStream",
 		Description: bridgeDescription,
-		Flags:       flags(natsFlags(defaultNATSURL), redisFlags(defaultRedisURL), bridgeFlags(30*time.Second), spoolFlags(), egressFlags(), streamFlags()),
+		Flags:       flags(natsFlags(defaultNATSURL), redisFlags(defaultRedisURL), bridgeFlags(30*time.Second), spoolFlags(), egressFlags(), streamFlags(), roleHTTPFlags("bridge", "127.0.0.1:8081", categoryBridge)),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			p, err := newProcess(cmd, presence.RoleBridge)
 			if err != nil {
@@ -36,7 +36,11 @@ func bridgeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return p.run(ctx, roles)
+			server, err := p.roleServer(cmd)
+			if err != nil {
+				return err
+			}
+			return p.run(ctx, append(roles, server...))
 		},
 	}
 }
@@ -99,6 +103,7 @@ func (p *process) bridgeRolesWith(ctx context.Context, cmd *cli.Command, streams
 	if err != nil {
 		return nil, fmt.Errorf("make the bridge: %w", err)
 	}
+	p.readiness = append(p.readiness, ingress.Ready)
 	results, done, err := p.newEgress(cmd)
 	if err != nil {
 		return nil, err
@@ -134,6 +139,7 @@ func whilePresent(ctx context.Context, present role, run func(context.Context) e
 func (p *process) ingressConfig(ctx context.Context, cmd *cli.Command) (bridge.Config, error) {
 	cfg := bridge.Config{
 		Instance:     p.instance,
+		Telemetry:    p.telemetry,
 		Source:       bridge.SourceKind(cmd.String("source")),
 		Channel:      cmd.String("channel"),
 		Group:        cmd.String("group"),

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"slices"
 
 	"github.com/tickstock/tickstream/health"
@@ -25,19 +23,12 @@ func (p *process) page(cmd *cli.Command, monitor *health.Monitor, reruns *replay
 	if err != nil {
 		return nil, nil, explainSettings(cmd, err)
 	}
-	cfg, err := httpConfigOf(cmd)
+	content := web.HealthContent(monitor, board.Handler())
+	content.Metrics = p.metrics.Handler()
+	p.metrics.AddSystem(monitor)
+	server, err := p.listen(cmd, content)
 	if err != nil {
 		return nil, nil, err
-	}
-	server, err := web.New(cfg, monitor, board.Handler(), p.log)
-	if err != nil {
-		return nil, nil, explainSettings(cmd, err)
-	}
-	if err := server.Listen(); err != nil {
-		if _, ok := errors.AsType[*net.OpError](err); ok {
-			return nil, nil, flagErrorf(cmd, "http", "cannot be listened on: %v", err)
-		}
-		return nil, nil, fmt.Errorf("dashboard: %w", err)
 	}
 	return board, server, nil
 }

@@ -8,16 +8,40 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
+// httpOff is the address of a role that serves nothing.
+const httpOff = "off"
+
 // httpFlags are those of the status page.
 func httpFlags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.StringFlag{Name: "http", Sources: env("http"), Category: categoryHealth, Value: "127.0.0.1:8080",
+			Usage:     "`ADDRESS` of the status page, /health, /metrics, /healthz, /readyz and /debug/pprof/; off loopback it needs a token or client certificates",
+			Validator: validAddress},
+	}, guardFlagsOf(categoryHealth)...)
+}
+
+// roleHTTPFlags are those of a role that has no page. Its address has a variable
+// of its own: roles may share their other settings, and a machine.
+func roleHTTPFlags(role, address, category string) []cli.Flag {
+	return append([]cli.Flag{
+		&cli.StringFlag{Name: "http", Sources: env(role, "http"), Category: category, Value: address,
+			Usage: "`ADDRESS` of /metrics, /healthz, /readyz and /debug/pprof/, or off; off loopback it needs a token or client certificates",
+			Validator: func(address string) error {
+				if address == httpOff {
+					return nil
+				}
+				return validAddress(address)
+			}},
+	}, guardFlagsOf(category)...)
+}
+
+// guardFlagsOf are those of who may come in, the same for all roles.
+func guardFlagsOf(category string) []cli.Flag {
 	file := func(name, usage string) cli.Flag {
-		return &cli.StringFlag{Name: name, Sources: env(name), Usage: usage, TakesFile: true, Category: categoryHealth}
+		return &cli.StringFlag{Name: name, Sources: env(name), Usage: usage, TakesFile: true, Category: category}
 	}
 	return []cli.Flag{
-		&cli.StringFlag{Name: "http", Sources: env("http"), Category: categoryHealth, Value: "127.0.0.1:8080",
-			Usage:     "`ADDRESS` of the status page, /health, /healthz and /readyz; off loopback it needs a token or client certificates",
-			Validator: validAddress},
-		&cli.StringFlag{Name: "http-token", Sources: secretFromEnv("TICKSTREAM_HTTP_TOKEN"), Category: categoryHealth,
+		&cli.StringFlag{Name: "http-token", Sources: secretFromEnv("TICKSTREAM_HTTP_TOKEN"), Category: category,
 			Usage: "`TOKEN` that the status page asks for; better given by its variable, or in a file that TICKSTREAM_HTTP_TOKEN_FILE names"},
 		file("http-cert", "PEM `FILE` of the status page's certificate, for https"),
 		file("http-key", "PEM `FILE` of the certificate's key"),

@@ -35,7 +35,7 @@ func pipelineCommand() *cli.Command {
 					Usage: "`TIME` from which to rebuild: 2026-03-02T14:30:00Z or 2026-03-02"},
 				latenessFlag(),
 			},
-			natsFlags(defaultNATSURL), databaseFlags(), pipelineFlags(), streamFlags(),
+			natsFlags(defaultNATSURL), databaseFlags(), pipelineFlags(), streamFlags(), roleHTTPFlags("pipeline", "127.0.0.1:8082", categoryPipeline),
 		),
 		Action: runPipeline,
 	}
@@ -96,7 +96,11 @@ func runPipeline(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	if !rebuild {
-		return p.run(ctx, roles)
+		server, err := p.roleServer(cmd)
+		if err != nil {
+			return err
+		}
+		return p.run(ctx, append(roles, server...))
 	}
 	ctx, done := context.WithCancel(ctx)
 	defer done()
@@ -157,10 +161,12 @@ func (p *process) pipelineRoles(cmd *cli.Command, streams stream.Config) ([]role
 	if err != nil {
 		return nil, err
 	}
+	cfg.Telemetry = p.telemetry
 	w, err := worker.New(cfg, p.js, p.log)
 	if err != nil {
 		return nil, fmt.Errorf("make the pipeline: %w", err)
 	}
+	p.readiness = append(p.readiness, w.Ready)
 	var rows *store.Store
 	var roles []role
 	url, err := databaseURL(cmd)

@@ -37,6 +37,7 @@ type process struct {
 	host     string
 	instance string
 	started  time.Time
+	watched
 }
 
 // role is one long-running part.
@@ -77,6 +78,10 @@ func connectProcess(name string, natsCfg natsConfig, redisCfg redisConfig, names
 		p.close()
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
+	if err := p.watch(name); err != nil {
+		p.close()
+		return nil, err
+	}
 	return p, nil
 }
 
@@ -93,6 +98,9 @@ func instanceName(host string) string {
 }
 
 func (p *process) close() {
+	if p.endTraces != nil {
+		p.endTraces()
+	}
 	if p.nats != nil {
 		p.nats.Close()
 	}
@@ -107,6 +115,7 @@ func (p *process) close() {
 // one knows.
 func (p *process) announce(name string, detail func(*presence.Report)) role {
 	told := func() presence.Report { return p.report(name, detail) }
+	p.metrics.AddComponent(told)
 	announcer := presence.NewAnnouncer(stream.OpenBucket(p.js, stream.ComponentsBucket), told, p.log)
 	return role{name + " presence", announcer.Run}
 }

@@ -134,12 +134,15 @@ func checked(action cli.ActionFunc) cli.ActionFunc {
 		if _, err := databaseURL(cmd); err != nil {
 			return err
 		}
-		if has(cmd, "http") {
+		if has(cmd, "http") && cmd.String("http") != httpOff {
 			if _, err := httpConfigOf(cmd); err != nil {
 				return err
 			}
 		}
 		if has(cmd, "partitions") {
+			if _, err := tracingWanted(); err != nil {
+				return err
+			}
 			if _, err := streamConfigOf(cmd); err != nil {
 				return err
 			}

@@ -1,30 +1,36 @@
 package web
 
 import (
-	"fmt"
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
 )
 
-// stuckAfter is how many intervals a loop may take before the process counts
-// as hung.
-const stuckAfter = 3
+// probeTimeout is how long a probe may take to answer.
+const probeTimeout = 2 * time.Second
 
 type handler struct {
-	source Source
-	log    *slog.Logger
+	content Content
+	log     *slog.Logger
 }
 
-// newHandler serves the probes, and the page, which guards itself, at all other
-// paths.
-func newHandler(source Source, page http.Handler, log *slog.Logger) http.Handler {
-	h := &handler{source: source, log: log}
+// newHandler serves what content has, and profiles.
+func newHandler(content Content, log *slog.Logger) http.Handler {
+	h := &handler{content: content, log: log}
 	mux := http.NewServeMux()
-	mux.Handle("/", page)
-	mux.Handle("/health", guard(http.HandlerFunc(h.serveEvent)))
-	mux.Handle("/healthz", guard(http.HandlerFunc(h.serveLive)))
-	mux.Handle("/readyz", guard(http.HandlerFunc(h.serveReady)))
+	if content.Page != nil {
+		mux.Handle("/", content.Page)
+	}
+	if content.Event != nil {
+		mux.Handle("/health", guard(http.HandlerFunc(h.serveEvent)))
+	}
+	if content.Metrics != nil {
+		mux.Handle("/metrics", guard(content.Metrics))
+	}
+	mux.Handle("/healthz", guard(h.probe(content.Live)))
+	mux.Handle("/readyz", guard(h.probe(content.Ready)))
+	mux.Handle(profilesPath, guard(profiles()))
 	return mux
 }
 
@@ -42,7 +48,7 @@ func guard(next http.Handler) http.Handler {
 
 // serveEvent serves the latest health event, as it goes out on the buses.
 func (h *handler) serveEvent(w http.ResponseWriter, _ *http.Request) {
-	payload := h.source.Snapshot().Payload
+	payload := h.content.Event()
 	if payload == nil {
 		http.Error(w, "there has been no health event yet", http.StatusServiceUnavailable)
 		return
@@ -50,27 +56,19 @@ func (h *handler) serveEvent(w http.ResponseWriter, _ *http.Request) {
 	h.write(w, "application/json", payload)
 }
 
-// serveLive tells whether the monitor's loops come round.
-func (h *handler) serveLive(w http.ResponseWriter, _ *http.Request) {
-	s := h.source.Snapshot()
-	age := time.Since(s.Beat)
-	switch {
-	case s.Beat.IsZero():
-		http.Error(w, "the health monitor is not running", http.StatusServiceUnavailable)
-	case age > stuckAfter*s.Interval:
-		http.Error(w, fmt.Sprintf("a loop of the health monitor has not come round for %s", age.Round(time.Second)), http.StatusServiceUnavailable)
-	default:
+// probe says ok, or what check finds wrong.
+func (h *handler) probe(check func(context.Context) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if check != nil {
+			ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+			defer cancel()
+			if err := check(ctx); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+		}
 		h.write(w, "text/plain; charset=utf-8", []byte("ok\n"))
-	}
-}
-
-// serveReady tells whether a bus has taken a health event of this process.
-func (h *handler) serveReady(w http.ResponseWriter, _ *http.Request) {
-	if !h.source.Snapshot().Published {
-		http.Error(w, "no bus has taken a health event of this process yet: it stands by, or both buses are away", http.StatusServiceUnavailable)
-		return
-	}
-	h.write(w, "text/plain; charset=utf-8", []byte("ok\n"))
+	})
 }
 
 func (h *handler) write(w http.ResponseWriter, kind string, body []byte) {

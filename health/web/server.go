@@ -1,5 +1,6 @@
-// Package web serves HTTP: the page that it is given, the latest health event for
-// programs, and for those who run the process whether it lives and is ready.
+// Package web serves HTTP: the page and the metrics that it is given, the latest
+// health event for programs, and for those who run the process whether it lives
+// and is ready, and its profiles.
 package web
 
 import (
@@ -12,18 +13,12 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/tickstock/tickstream/health"
 	"golang.org/x/net/netutil"
 )
 
 const shutdownTimeout = 2 * time.Second
 
-// Source is what the probes tell of; [health.Monitor] is one.
-type Source interface {
-	Snapshot() health.Snapshot
-}
-
-// Server serves a page and the probes of a source.
+// Server serves one content.
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
@@ -32,12 +27,12 @@ type Server struct {
 }
 
 // New makes a server; it starts nothing.
-func New(cfg Config, source Source, page http.Handler, log *slog.Logger) (*Server, error) {
+func New(cfg Config, content Content, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	return &Server{cfg: cfg, log: log, handler: protect(cfg, newHandler(source, page, log), log)}, nil
+	return &Server{cfg: cfg, log: log, handler: protect(cfg, newHandler(content, log), log)}, nil
 }
 
 // Listen takes the port, so that [Server.Addr] is known before [Server.Run].

@@ -43,10 +43,17 @@ func (s *shelf) put(snapshot health.Snapshot) {
 // serve runs a server of source until the test ends.
 func serve(t *testing.T, source web.Source, cfg web.Config) *web.Server {
 	t.Helper()
-	server, err := web.New(cfg, source, page, quiet)
+	server, err := web.New(cfg, web.HealthContent(source, page), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
+	run(t, server)
+	return server
+}
+
+// run runs a server until the test ends.
+func run(t *testing.T, server *web.Server) {
+	t.Helper()
 	if err := server.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +66,6 @@ func serve(t *testing.T, source web.Source, cfg web.Config) *web.Server {
 			t.Errorf("Run = %v", err)
 		}
 	})
-	return server
 }
 
 func ask(t *testing.T, method, url string) (*http.Response, string) {
@@ -164,7 +170,7 @@ func TestTakenPort(t *testing.T) {
 	}
 	defer taken.Close()
 	address := taken.Addr().String()
-	strict, err := web.New(web.Config{Address: address}, &shelf{}, page, quiet)
+	strict, err := web.New(web.Config{Address: address}, web.HealthContent(&shelf{}, page), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,10 +188,10 @@ func TestTakenPort(t *testing.T) {
 }
 
 func TestAddressIsChecked(t *testing.T) {
-	if _, err := web.New(web.Config{Address: "8080"}, &shelf{}, page, quiet); err == nil || !strings.Contains(err.Error(), "host:port") {
+	if _, err := web.New(web.Config{Address: "8080"}, web.HealthContent(&shelf{}, page), quiet); err == nil || !strings.Contains(err.Error(), "host:port") {
 		t.Errorf("New = %v", err)
 	}
-	server, err := web.New(web.Config{Address: "127.0.0.1:0"}, &shelf{}, page, quiet)
+	server, err := web.New(web.Config{Address: "127.0.0.1:0"}, web.HealthContent(&shelf{}, page), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,6 +87,9 @@ func TestTicksArePartitionedBySymbol(t *testing.T) {
 			if want := stream.PartitionOf(symbol, layout.Partitions); stored.Partition != want {
 				t.Errorf("%q is stored in partition %d, PartitionOf says %d", symbol, stored.Partition, want)
 			}
+			if said := stream.PublishedPartition(stream.TickSubject(symbol), layout.Partitions); said != stored.Partition {
+				t.Errorf("%q is stored in partition %d, PublishedPartition says %d", symbol, stored.Partition, said)
+			}
 			if before, seen := partitionOf[symbol]; seen && before != stored.Partition {
 				t.Errorf("%q moved from partition %d to %d", symbol, before, stored.Partition)
 			}

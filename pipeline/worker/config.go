@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tickstock/tickstream/pipeline/aggregate"
+	"github.com/tickstock/tickstream/pipeline/telemetry"
 	"github.com/tickstock/tickstream/pipeline/tick"
 )
 
@@ -25,6 +26,8 @@ type Config struct {
 	// has to go through again. A state that takes long to write is written less
 	// often. Defaults to 10 s.
 	CheckpointInterval time.Duration
+	// Telemetry takes how long batches take; nil for nobody.
+	Telemetry *telemetry.Telemetry
 }
 
 func (c Config) withDefaults() Config {

@@ -17,6 +17,8 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
+	"github.com/tickstock/tickstream/pipeline/telemetry"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -78,22 +80,25 @@ type outbox struct {
 	stored   position // what it says
 	skip     position // what the stream held when the partition was taken over
 	writer   string   // who wrote the last progress
-	queue    chan []result
-	stopped  chan struct{} // closed when run has returned
-	pending  []result      // not yet queued
-	produced position      // of the last result, in pending, queued or published
-	unstored atomic.Int64  // queued and not yet published
-	drained  chan struct{} // signals that unstored came to 0
-	settled  func()        // called when nothing is left to publish
+	queue    chan handover
+	stopped  chan struct{}     // closed when run has returned
+	pending  []result          // not yet queued
+	cause    trace.SpanContext // of what is pending
+	produced position          // of the last result, in pending, queued or published
+	unstored atomic.Int64      // queued and not yet published
+	drained  chan struct{}     // signals that unstored came to 0
+	settled  func()            // called when nothing is left to publish
 
 	failures, published *atomic.Int64 // batches that had to be tried again; results stored
+
+	telemetry *telemetry.Telemetry
 }
 
 func newOutbox(js jetstream.JetStream, press *press, name string, partition int, worker string, log *slog.Logger, failures, published *atomic.Int64, settled func()) *outbox {
 	return &outbox{
 		js: js, press: press, stream: name, subject: stream.ProgressSubject(name, partition), partition: partition, worker: worker,
 		log:   log.With("stream", name),
-		queue: make(chan []result, queuedBatches), stopped: make(chan struct{}), drained: make(chan struct{}, 1),
+		queue: make(chan handover, queuedBatches), stopped: make(chan struct{}), drained: make(chan struct{}, 1),
 		failures: failures, published: published, settled: settled,
 	}
 }
@@ -174,7 +179,7 @@ func (o *outbox) hand(ctx context.Context) error {
 	}
 	o.unstored.Add(1)
 	select {
-	case o.queue <- o.pending:
+	case o.queue <- handover{o.pending, o.cause}:
 		o.pending = make([]result, 0, min(cap(o.pending), 1024))
 		return nil
 	case <-o.stopped:
@@ -207,11 +212,11 @@ func (o *outbox) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case results := <-o.queue:
-			results, handed := o.gather(results)
+		case first := <-o.queue:
+			results, handed, causes := o.gather(first)
 			for len(results) > 0 {
 				n := fits(results)
-				if !o.publish(ctx, results[:n]) {
+				if !o.publishTimed(ctx, results[:n], causes) {
 					return
 				}
 				results = results[n:]
@@ -228,17 +233,18 @@ func (o *outbox) run(ctx context.Context) {
 }
 
 // gather adds what else is queued, until it makes a batch, and tells how often
-// was handed over what it returns.
-func (o *outbox) gather(results []result) (gathered []result, handed int64) {
+// was handed over what it returns, and what it comes from.
+func (o *outbox) gather(first handover) (results []result, handed int64, causes []trace.SpanContext) {
+	results, causes = first.results, first.appendCause(nil)
 	for handed = 1; len(results) < maxResults; handed++ {
 		select {
 		case more := <-o.queue:
-			results = append(results, more...)
+			results, causes = append(results, more.results...), more.appendCause(causes)
 		default:
-			return results, handed
+			return results, handed, causes
 		}
 	}
-	return results, handed
+	return results, handed, causes
 }
 
 // fits is how many of results make one batch.

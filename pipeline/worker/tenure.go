@@ -50,7 +50,8 @@ type tenure struct {
 	results     *results
 	aggregator  *aggregate.Partition
 	decoder     *tick.Decoder
-	tick        tick.Tick                     // the one at hand
+	tick        tick.Tick // the one at hand
+	fold        fold
 	handErr     error                         // of a hand-over in the middle of a message
 	handed      atomic.Pointer[jetstream.Msg] // the last message whose results are handed over
 }
@@ -124,6 +125,7 @@ func (t *tenure) work(ctx context.Context, in *input) error {
 		if err != nil {
 			return err
 		}
+		t.follow(&msg)
 		t.take(&msg)
 		if msg.pending > 0 && taken%handEvery != 0 && t.handErr == nil {
 			continue
@@ -222,6 +224,7 @@ func (t *tenure) take(msg *message) {
 
 // hand gives the publishers all that is pending.
 func (t *tenure) hand(ctx context.Context) error {
+	defer t.endFold()
 	return errors.Join(t.results.bars.hand(ctx), t.results.signals.hand(ctx), t.results.rejects.hand(ctx))
 }
 

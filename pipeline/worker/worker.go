@@ -124,7 +124,9 @@ func (w *Worker) newTenure(partition, partitions int, state *atomic.Pointer[pres
 	}
 	writer := w.cfg.Instance + "/" + rand.Text()[:8] // of this tenure alone
 	outbox := func(name string, published *atomic.Int64) *outbox {
-		return newOutbox(w.js, w.presses[name], name, partition, writer, w.log, &w.counters.failures, published, t.settle)
+		o := newOutbox(w.js, w.presses[name], name, partition, writer, w.log, &w.counters.failures, published, t.settle)
+		o.telemetry = w.cfg.Telemetry
+		return o
 	}
 	t.results = &results{
 		bars:     outbox(stream.Bars, &w.counters.bars),
