@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tickstock/tickstream/health/cause"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/testbed"
 )
@@ -19,7 +20,7 @@ const (
 	// is tested is what the page is sent, not what it makes of it.
 	chromiumEnv = "TICKSTREAM_TEST_CHROMIUM"
 	// noWordWithin is how soon a page says that health is gone.
-	noWordWithin = 15 * time.Second
+	noWordWithin = 10 * time.Second
 	noWord       = "no word"
 )
 
@@ -29,6 +30,7 @@ type view struct {
 	Active   int      `json:"active"`   // symbols
 	Measured string   `json:"measured"` // when
 	Broken   []string `json:"broken"`   // hops
+	Blamed   string   `json:"blamed"`   // the first issue; empty where there is none
 	Loads    int      `json:"loads"`    // of the page
 	Since    int64    `json:"since"`    // when the status became what it is, Unix milliseconds
 }
@@ -112,10 +114,21 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	healthy := func(seen view) bool { return seen.Word == "healthy" && seen.Active == 60 && len(seen.Broken) == 0 }
 
 	sees("starting", func(seen view) bool { return seen.Word == "starting" })
-	start(t, "", "sim", "--redis", s.redis.URL, "--redis-namespace", s.namespace(), "--channel", s.redis.Channels.Ticks)
+	publish := func() *command {
+		return start(t, "", "sim", "--redis", s.redis.URL, "--redis-namespace", s.namespace(), "--channel", s.redis.Channels.Ticks)
+	}
+	feed := publish()
 	first := sees("healthy with 60 symbols", healthy)
 	sees("a later measurement", func(seen view) bool { return healthy(seen) && seen.Measured != first.Measured })
 	v.picture(t, "healthy")
+
+	feed.stop()
+	sees("why it is degraded", func(seen view) bool {
+		return seen.Word == "degraded" && slices.Equal(seen.Broken, []string{"redis"}) && blames(seen, cause.NoPublisher)
+	})
+	v.picture(t, "degraded")
+	publish()
+	sees("healthy again", healthy)
 
 	pipeline.stop()
 	sees("the broken hop", func(seen view) bool { return seen.Word == "error" && slices.Equal(seen.Broken, []string{"pipeline"}) })
@@ -127,6 +140,9 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	killed := time.Now()
 	health.kill()
 	gone := sees(noWord, func(seen view) bool { return seen.Word == noWord })
+	if !slices.Equal(gone.Broken, []string{"health"}) || !blames(gone, cause.HealthDead) {
+		t.Errorf("when health is gone the page shows %+v", gone)
+	}
 	if took := time.UnixMilli(gone.Since).Sub(killed); took > noWordWithin {
 		t.Errorf("the page says that health is gone %v after it was killed", took)
 	} else {
@@ -140,6 +156,11 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 		t.Errorf("the page was loaded %d times", last.Loads)
 	}
 	v.close(t)
+}
+
+// blames tells that the first issue is a cause, with what to do about it.
+func blames(seen view, c cause.Cause) bool {
+	return strings.HasPrefix(strings.ToLower(seen.Blamed), strings.ToLower(c.Says)+": ") && strings.Contains(seen.Blamed, c.Mend)
 }
 
 func TestDashboardReplaysOnlyWhereNobodyIsHurt(t *testing.T) {

@@ -46,15 +46,14 @@ func hopsOf(s health.Snapshot, f *flow) []hop {
 	for _, i := range s.Issues {
 		unreachable = unreachable || i.Code == observe.CodeJetStreamUnreachable
 		tone := toneWarning
-		switch i.Severity {
-		case observe.SeverityInfo:
+		switch {
+		case i.Severity == observe.SeverityInfo:
 			continue
-		case observe.SeverityError:
+		case breaks(i):
 			tone = toneBad
-		case observe.SeverityWarning:
 		}
 		for k := range hops {
-			if hops[k].ID == hopOf(i, s.Facts) && hops[k].Tone != toneBad {
+			if hops[k].ID == hopOf(i, s) && hops[k].Tone != toneBad {
 				hops[k].Tone = tone
 			}
 		}

@@ -153,7 +153,61 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"pipeline about to take its share": {func(f facts, _ around) { f.Partitions = 3; f.Components[1].StartedAt = ago(time.Second) }, event.StatusHealthy, "", nil},
 
 		"no ticks": {func(f facts, _ around) { quiet(f, 42*time.Second) }, event.StatusError, "no_ticks",
-			[]string{"no tick stored for 42 s while the market is open; the bridge is subscribed to ticks-in: nothing publishes there"}},
+			[]string{"nobody publishes ticks: no tick stored for 42 s while the market is open; the bridge is subscribed to ticks-in: nothing publishes there"}},
+		"a steady feed falls silent": {func(f facts, _ around) { f.LastTickAt = ago(6100 * time.Millisecond) }, event.StatusDegraded, "no_ticks",
+			[]string{"nobody publishes ticks: no tick stored for 6.1 s while the market is open"}},
+		"a steady feed pauses":     {func(f facts, _ around) { f.LastTickAt = ago(5900 * time.Millisecond) }, event.StatusHealthy, "", nil},
+		"a slow feed pauses":       {func(f facts, _ around) { f.LastTickAt, f.TicksInErrorWindow = ago(19*time.Second), 60 }, event.StatusHealthy, "", nil},
+		"a slow feed falls silent": {func(f facts, _ around) { f.LastTickAt, f.TicksInErrorWindow = ago(21*time.Second), 60 }, event.StatusDegraded, "no_ticks", nil},
+		"silent after the close":   {func(f facts, s around) { f.LastTickAt, s.MarketOpen = ago(20*time.Second), false }, event.StatusHealthy, "", nil},
+		"a bridge that was killed": {func(f facts, _ around) {
+			f.LastTickAt, f.Components[0].ReportedAt = ago(7*time.Second), ago(8*time.Second)
+		}, event.StatusDegraded, "no_ticks", []string{"the bridge has not reported for 8 s"}},
+		"silent, and not subscribed": {func(f facts, _ around) { f.LastTickAt, bridge(f).Subscribed = ago(7*time.Second), false },
+			event.StatusDegraded, "bridge_not_subscribed", nil},
+		"silent without Redis": {func(f facts, s around) { f.LastTickAt, bridge(f).Subscribed, s.Redis = ago(7*time.Second), false, down },
+			event.StatusDegraded, "redis_unreachable", nil},
+		"no ticks without Redis": {func(f facts, s around) { quiet(f, 42*time.Second); bridge(f).Subscribed, s.Redis = false, down },
+			event.StatusError, "no_ticks redis_unreachable", []string{"42 s while the market is open; Redis does not answer"}},
+
+		"the pipeline stalls": {func(f facts, _ around) {
+			f.PipelineMovedAt, f.Consumers[0] = ago(6*time.Second), observe.Consumer{Name: "pipeline_0", Lag: 6 * time.Second, Pending: 90}
+		}, event.StatusDegraded, "pipeline_stalled", []string{"the pipeline has stalled: it has read nothing for 6 s, and 90 messages wait, the oldest for 6 s"}},
+		"the pipeline has stalled for long": {func(f facts, _ around) {
+			f.PipelineMovedAt, f.Consumers[0].Lag = ago(11*time.Second), 11*time.Second
+		}, event.StatusError, "pipeline_stalled", nil},
+		"the pipeline catches up":   {func(f facts, _ around) { f.PipelineMovedAt, f.Consumers[0].Lag = ago(time.Second), 11*time.Second }, event.StatusDegraded, "consumer_behind", nil},
+		"nothing for it to read":    {func(f facts, _ around) { f.PipelineMovedAt = ago(time.Minute) }, event.StatusHealthy, "", nil},
+		"no pipeline, so a backlog": {func(f facts, _ around) { f.Components, f.Consumers[0].Lag = f.Components[:1], time.Minute }, event.StatusError, "pipeline_missing", nil},
+
+		"AppV2 listens": {func(_ facts, s around) { s.Audience = &observe.Audience{Listeners: 1} }, event.StatusHealthy, "", nil},
+		"AppV2 left": {func(_ facts, s around) {
+			s.Audience = &observe.Audience{Channel: "health", LeftAt: ago(5 * time.Second)}
+		},
+			event.StatusDegraded, "nobody_listens", []string{"nobody is subscribed to health: the last one left health 5 s ago"}},
+		"AppV2 restarts":   {func(_ facts, s around) { s.Audience = &observe.Audience{LeftAt: ago(2 * time.Second)} }, event.StatusHealthy, "", nil},
+		"AppV2 never came": {func(_ facts, s around) { s.Audience = &observe.Audience{Channel: "health"} }, event.StatusHealthy, "nobody_listens", nil},
+		"AppV2 is yet to come": {func(_ facts, s around) { s.Audience, s.StartedAt = &observe.Audience{}, ago(9*time.Second) },
+			event.StatusHealthy, "", nil},
+		"AppV2 cannot listen": {func(_ facts, s around) { s.Audience, s.Redis = &observe.Audience{LeftAt: ago(time.Minute)}, down }, event.StatusDegraded, "redis_unreachable", nil},
+
+		"the feed's clock is ahead":       {func(f facts, _ around) { f.FeedAhead = 30 * time.Second }, event.StatusDegraded, "clock_skew", []string{"the clocks disagree: ticks are dated 30 s ahead of NATS's clock"}},
+		"an aggregate's second":           {func(f facts, _ around) { f.FeedAhead = time.Second }, event.StatusHealthy, "", nil},
+		"the clock of NATS is ahead":      {func(f facts, _ around) { f.ClockOffset = 4 * time.Second }, event.StatusDegraded, "clock_skew", []string{"NATS's host is 4 s ahead of health's"}},
+		"the clock of a bridge is behind": {func(f facts, _ around) { f.Components[0].ReportedAt, f.Components[0].StoredAt = ago(time.Minute), noon }, event.StatusDegraded, "clock_skew", []string{"that of the host of bridge is 60 s behind health's"}},
+		"a report that took its time": {func(f facts, _ around) {
+			f.Components[0].ReportedAt, f.Components[0].StoredAt = ago(2*time.Second), noon
+		}, event.StatusHealthy, "", nil},
+		"ticks too far ahead are refused": {func(f facts, _ around) {
+			f.RejectsInWindow, f.RejectReasons = 100, map[string]int64{"timestamp_future": 100}
+		}, event.StatusDegraded, "clock_skew", []string{"100 ticks refused"}},
+		"a stray tick ahead is refused": {func(f facts, _ around) {
+			f.RejectsInWindow, f.RejectReasons = 6, map[string]int64{"timestamp_future": 6}
+		}, event.StatusHealthy, "", nil},
+		"no ticks, all too far ahead": {func(f facts, _ around) {
+			quiet(f, 42*time.Second)
+			f.RejectsInWindow, f.RejectReasons = 700, map[string]int64{"timestamp_future": 700}
+		}, event.StatusError, "no_ticks clock_skew", []string{"42 s while the market is open; the clocks disagree"}},
 		"no ticks, no bridge": {func(f facts, _ around) { quiet(f, 42*time.Second); f.Components = f.Components[1:] }, event.StatusError, "bridge_missing no_ticks", []string{"no bridge is running"}},
 		"no ticks, blocked": {func(f facts, _ around) {
 			quiet(f, 42*time.Second)
@@ -197,7 +251,7 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"many symbols stale":           {func(f facts, _ around) { f.StaleSymbols = strings.Split("A B C D E F G", " ") }, event.StatusDegraded, "symbols_stale", []string{"A, B, C, D, E, …"}},
 		"symbols stale after the open": {func(f facts, s around) { f.StaleSymbols = make([]string, 60); s.MarketOpenedAt = ago(59 * time.Second) }, event.StatusHealthy, "", nil},
 		"ingest lag":                   {func(f facts, _ around) { f.IngestLag = 2100 * time.Millisecond }, event.StatusDegraded, "lag_high", []string{"2.1 s after their event time, the bound is 2 s"}},
-		"ingest lag, critical":         {func(f facts, _ around) { f.IngestLag, f.ClockOffset = 31*time.Second, -31*time.Second }, event.StatusError, "lag_high", []string{"31 s", "clock is off by 31 s"}},
+		"ingest lag, critical":         {func(f facts, _ around) { f.IngestLag, f.ClockOffset = 31*time.Second, -31*time.Second }, event.StatusError, "lag_high clock_skew", []string{"31 s", "clock is off by 31 s", "the clocks disagree: that of NATS's host is 31 s behind health's"}},
 		"consumer behind":              {func(f facts, _ around) { f.Consumers[0].Lag, f.Consumers[0].Pending = 3*time.Second, 45 }, event.StatusDegraded, "consumer_behind", []string{"consumer pipeline_0 is 3 s behind, with 45 ticks waiting"}},
 		"database behind":              {func(f facts, _ around) { f.Rows = observe.Consumer{Lag: 2 * time.Minute, Pending: 7} }, event.StatusDegraded, "rows_behind", []string{"2 min", "7 rows"}},
 		"a table that does not fit": {func(f facts, _ around) {
@@ -328,6 +382,7 @@ func TestAnOutageOfJetStreamEndsNoOtherFault(t *testing.T) {
 	}
 	f.Components, f.At = wellFacts().Components, s.Now
 	s.Now = s.Now.Add(4 * time.Second)
+	f.LastTickAt = s.Now
 	if v := judge.Verdict(f, s); v.Status != event.StatusHealthy {
 		t.Errorf("with the bridge: %s %v", v.Status, codes(v))
 	}
@@ -342,7 +397,7 @@ func TestWhatIsOverSaysSo(t *testing.T) {
 	s.Now = noon.Add(time.Second)
 	s.Redis = observe.Reach{OK: true, Since: s.Now}
 	v := judge.Verdict(f, s)
-	if v.Status != event.StatusDegraded || len(v.Issues) != 1 || !strings.HasPrefix(v.Issues[0].Sentence, "over for 1 s: health events have not gone out on Redis for 12 s") {
+	if v.Status != event.StatusDegraded || len(v.Issues) != 1 || !strings.HasPrefix(v.Issues[0].Sentence, "over for 1 s: Redis does not answer: health events have not gone out on Redis for 12 s") {
 		t.Fatalf("at once: %s %+v", v.Status, v.Issues)
 	}
 	// An outage of JetStream does not keep what was over before it.
@@ -381,7 +436,7 @@ func TestStartingEndsWithTheFirstTickForGood(t *testing.T) {
 		t.Fatalf("with the first: %s %v", v.Status, codes(v))
 	}
 	f.TicksPerSecond, f.ActiveSymbols, s.Now = 0, 0, noon.Add(20*time.Second)
-	f.At = s.Now
+	f.At, f.TicksInErrorWindow = s.Now, 1
 	if v := judge.Verdict(f, s); v.Status != event.StatusHealthy {
 		t.Errorf("a pause later: %s %v", v.Status, codes(v))
 	}

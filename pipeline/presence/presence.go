@@ -41,12 +41,23 @@ type Report struct {
 	PID        int       `json:"pid"`
 	Version    string    `json:"version"`
 	StartedAt  time.Time `json:"started_at"`
-	ReportedAt time.Time `json:"reported_at"`
+	ReportedAt time.Time `json:"reported_at"` // by the component's own clock
+	StoredAt   time.Time `json:"-"`           // by the NATS server's; set where it is read
 	Usage      Usage     `json:"usage"`
 	Bridge     *Bridge   `json:"bridge,omitempty"`
 	Egress     *Egress   `json:"egress,omitempty"` // of a bridge
 	Pipeline   *Pipeline `json:"pipeline,omitempty"`
 	Store      *Store    `json:"store,omitempty"` // of a pipeline
+	Health     *Health   `json:"health,omitempty"`
+}
+
+// Heard is when the report came: by a clock that its component does not set,
+// where that is known.
+func (r Report) Heard() time.Time {
+	if r.StoredAt.IsZero() {
+		return r.ReportedAt
+	}
+	return r.StoredAt
 }
 
 // Usage is what the component's process uses.
@@ -124,6 +135,12 @@ type Store struct {
 	Skipped  map[string]string `json:"skipped"` // tables that do not fit, and why
 	Error    string            `json:"error"`   // the last one since rows were stored; empty where there is none
 	StoredAt time.Time         `json:"stored_at"`
+}
+
+// Health is what only health knows.
+type Health struct {
+	Listeners int64     `json:"listeners"` // on Redis, to health
+	LeftAt    time.Time `json:"left_at"`   // when the last one went that was like AppV2; zero if none was or one is there
 }
 
 // Partition is how far a worker is in one partition.
@@ -240,6 +257,7 @@ func ListAll(ctx context.Context, bucket jetstream.KeyValue) (reports []Report, 
 				}
 				continue
 			}
+			report.StoredAt = entry.Created()
 			reports = append(reports, report)
 		}
 	}

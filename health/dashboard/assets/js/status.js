@@ -31,8 +31,8 @@ export function showSilence(ms) {
   silent = true;
   say($("as-of"), "no word since");
   redraw($("issues"), "silent", () => [issue([{
-    severity: "error", sentence: "this page is cut off from the health process: it ended, it hangs, or the network between is down",
-    mend: "see whether tickstream health (or up) runs and look at its log; the page connects again by itself",
+    severity: "error", sentence: "health has stopped publishing: its process has ended or hangs, or the network to it is down",
+    mend: "start it again (tickstream health, or up) and look at its log; this page goes on by itself when it is back",
   }])]);
   announce("no word from health", 1);
 }
