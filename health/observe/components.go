@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,6 +24,7 @@ type shedding struct {
 type componentMeter struct {
 	window time.Duration
 	bucket jetstream.KeyValue
+	before []presence.Report
 	shed   map[string]int64 // by instance, as last reported
 	recent []shedding
 
@@ -61,6 +63,10 @@ func (c *componentMeter) list(ctx context.Context, m *moment) (reports []presenc
 		reports, malformed, err = presence.ListAll(ctx, c.bucket)
 	}
 	if err == nil {
+		reports, err = presence.Confirm(ctx, c.bucket, c.before, reports)
+	}
+	if err == nil {
+		c.before = slices.Clone(reports)
 		return reports, malformed, nil
 	}
 	c.bucket = nil

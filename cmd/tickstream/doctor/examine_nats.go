@@ -149,6 +149,7 @@ func (x *natsExam) health(ctx context.Context) {
 func (x *natsExam) components(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	earlier := x.n.Components
 	x.n.ComponentsErr, x.n.Components, x.n.Ages = "", nil, nil
 	bucket, err := x.js.KeyValue(ctx, stream.ComponentsBucket)
 	if err != nil {
@@ -156,6 +157,9 @@ func (x *natsExam) components(ctx context.Context) {
 		return
 	}
 	reports, err := presence.List(ctx, bucket)
+	if err == nil {
+		reports, err = presence.Confirm(ctx, bucket, earlier, reports)
+	}
 	if err != nil {
 		x.n.ComponentsErr = sentence(err)
 		return
