@@ -42,7 +42,7 @@ func openScene(t *testing.T) *scene {
 	if _, err := stream.Ensure(t.Context(), s.js, stream.Config{}, quiet); err != nil {
 		t.Fatal(err)
 	}
-	s.listen()
+	s.appV2 = s.listenAsAppV2(t)
 	options, err := redis.ParseURL(s.redis.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -61,15 +61,17 @@ func openScene(t *testing.T) *scene {
 	return s
 }
 
-// listen subscribes as AppV2 does at its start.
-func (s *scene) listen() {
-	s.t.Helper()
+// listenAsAppV2 subscribes as AppV2 does at its start.
+func (s *testServers) listenAsAppV2(t *testing.T) *redis.PubSub {
+	t.Helper()
 	c := s.redis.Channels
-	s.appV2 = s.redis.Client().Subscribe(s.t.Context(), c.Health, c.SessionStarted, c.SessionStopped, c.Patterns)
-	if _, err := s.appV2.Receive(s.t.Context()); err != nil {
-		s.t.Fatalf("subscribe as AppV2: %v", err)
+	appV2 := s.redis.Client().Subscribe(t.Context(), c.Health, c.SessionStarted, c.SessionStopped, c.Patterns)
+	for range 4 { // it has them once all are confirmed
+		if _, err := appV2.Receive(t.Context()); err != nil {
+			t.Fatalf("subscribe as AppV2: %v", err)
+		}
 	}
-	s.t.Cleanup(func() { _ = s.appV2.Close() })
+	return appV2
 }
 
 // publish publishes ticks as AppV2 does.
@@ -145,7 +147,7 @@ func TestEachCauseIsNamed(t *testing.T) {
 			{cause.RedisDown, "redis", (*scene).endRedis, nil},
 		},
 		"on the side of NATS": {
-			{cause.NobodyListens, "egress", func(s *scene) { _ = s.appV2.Close() }, (*scene).listen},
+			{cause.NobodyListens, "egress", func(s *scene) { _ = s.appV2.Close() }, func(s *scene) { s.appV2 = s.listenAsAppV2(s.t) }},
 			{cause.PipelineStalled, "pipeline", func(s *scene) { s.pipeline.signal(syscall.SIGSTOP) }, func(s *scene) { s.pipeline.signal(syscall.SIGCONT) }},
 			{cause.NATSDown, "ticks", func(s *scene) { s.nats.Stop() }, func(s *scene) { s.nats.Start() }},
 			{cause.HealthDead, "health", func(s *scene) { s.health.kill() }, nil},

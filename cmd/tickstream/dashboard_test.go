@@ -82,6 +82,8 @@ func freeAddress(t *testing.T) string {
 // its parts to their return, without a reload.
 func TestDashboardShowsWhatHappens(t *testing.T) {
 	s := startTestServers(t)
+	appV2 := s.listenAsAppV2(t)
+	defer func() { _ = appV2.Close() }()
 	address := freeAddress(t)
 	health := &healthProcess{t: t, args: s.with("health", "--http", address, "--session", "always", "--health-interval", "1s")}
 	health.start()
