@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tickstock/tickstream/cmd/tickstream/feed"
 	"github.com/tickstock/tickstream/health/cause"
 	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
 )
 
@@ -84,6 +86,14 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	s := startTestServers(t)
 	appV2 := s.listenAsAppV2(t)
 	defer func() { _ = appV2.Close() }()
+	s.storePast(t)
+	start(t, "", s.with("bridge", "--spool", "off")...)
+	pipeline := start(t, "", "pipeline", "--nats", s.nats.URL())
+	testbed.Eventually(t, 30*time.Second, "the past has its bars", func(ctx context.Context) bool {
+		bars, err := s.js.Stream(ctx, stream.Bars)
+		return err == nil && bars.CachedInfo().State.Msgs >= uint64(len(pastSymbols)*pastMinutes)
+	})
+
 	address := freeAddress(t)
 	health := &healthProcess{t: t, args: s.with("health", "--http", address, "--session", "always", "--health-interval", "1s")}
 	health.start()
@@ -95,8 +105,6 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 		}
 		return err == nil
 	})
-	start(t, "", s.with("bridge", "--spool", "off")...)
-	pipeline := start(t, "", "pipeline", "--nats", s.nats.URL())
 
 	var v viewer
 	if chromium := os.Getenv(chromiumEnv); chromium != "" {
@@ -119,12 +127,12 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	publish := func() *command {
 		return start(t, "", "sim", "--redis", s.redis.URL, "--redis-namespace", s.namespace(), "--channel", s.redis.Channels.Ticks)
 	}
-	feed := publish()
+	live := publish()
 	first := sees("healthy with 60 symbols", healthy)
 	sees("a later measurement", func(seen view) bool { return healthy(seen) && seen.Measured != first.Measured })
 	v.picture(t, "healthy")
 
-	feed.stop()
+	live.stop()
 	sees("why it is degraded", func(seen view) bool {
 		return seen.Word == "degraded" && slices.Equal(seen.Broken, []string{"redis"}) && blames(seen, cause.NoPublisher)
 	})
@@ -158,6 +166,31 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 		t.Errorf("the page was loaded %d times", last.Loads)
 	}
 	v.close(t)
+}
+
+const (
+	pastMinutes = 40
+	pastTicks   = 5 // a minute
+)
+
+var pastSymbols = []string{"AAPL", "MSFT", "NVDA", "JPM"}
+
+// storePast stores ticks of the last minutes, so that there are bars to look at.
+func (s *testServers) storePast(t *testing.T) {
+	t.Helper()
+	generator, err := feed.NewGenerator(feed.Config{Symbols: pastSymbols})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const step = time.Minute / pastTicks
+	for at := time.Now().Add(-pastMinutes * time.Minute); at.Before(time.Now()); at = at.Add(step) {
+		for range pastSymbols {
+			tick := generator.Next(at)
+			if _, err := s.js.Publish(t.Context(), stream.TickSubject(tick.Symbol), tick.Payload); err != nil {
+				t.Fatalf("store a tick of the past: %v", err)
+			}
+		}
+	}
 }
 
 // blames tells that the first issue is a cause, with what to do about it.

@@ -11,7 +11,7 @@ export function showStock(streams) {
   consumers.sort((a, b) => b.pending + b.unacked - a.pending - a.unacked);
   redraw($("consumers"), consumers, () => consumers.map((c) => h("tr", {},
     h("td", {}, c.name), h("td", { className: "soft wide" }, c.stream),
-    number(whole(c.pending), c.pending > 1000), number(whole(c.unacked)), number(whole(c.again), c.again > 0))));
+    number(whole(c.pending), c.pending > 1000), number(whole(c.unacked)), wide(whole(c.again), c.again > 0))));
 }
 
 function streamRow(s) {
@@ -25,7 +25,7 @@ function streamRow(s) {
 const number = (text, hot = false) => h("td", { className: hot ? "n hot" : "n" }, text);
 
 // wide has room on a wide screen only.
-const wide = (text) => h("td", { className: "n wide" }, text);
+const wide = (text, hot = false) => h("td", { className: hot ? "n wide hot" : "n wide" }, text);
 
 // showParts lists the processes as they report themselves, and the buses.
 export function showParts(s) {
