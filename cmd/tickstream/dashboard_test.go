@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/tickstock/tickstream/cmd/tickstream/feed"
 	"github.com/tickstock/tickstream/health/cause"
+	"github.com/tickstock/tickstream/health/universe"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
@@ -175,18 +178,35 @@ const (
 
 var pastSymbols = []string{"AAPL", "MSFT", "NVDA", "JPM"}
 
+var tickTime = regexp.MustCompile(`"timestamp": [0-9.]+`)
+
 // storePast stores ticks of the last minutes, so that there are bars to look at.
+// They lead up to the prices with which sim begins: it is what sim goes on to
+// make, backwards.
 func (s *testServers) storePast(t *testing.T) {
 	t.Helper()
-	generator, err := feed.NewGenerator(feed.Config{Symbols: pastSymbols})
+	all, err := universe.Load(t.Context(), universe.Config{}, nil, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	generator, err := feed.NewGenerator(feed.Config{Symbols: all.Symbols})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const step = time.Minute / pastTicks
-	for at := time.Now().Add(-pastMinutes * time.Minute); at.Before(time.Now()); at = at.Add(step) {
-		for range pastSymbols {
-			tick := generator.Next(at)
-			if _, err := s.js.Publish(t.Context(), stream.TickSubject(tick.Symbol), tick.Payload); err != nil {
+	now := time.Now()
+	ticks := map[string][][]byte{}
+	for i := range pastMinutes * pastTicks {
+		for range all.Symbols { // each in its turn
+			tick := generator.Next(now.Add(time.Duration(i) * step))
+			ticks[tick.Symbol] = append(ticks[tick.Symbol], tick.Payload)
+		}
+	}
+	for back := pastMinutes * pastTicks; back > 0; back-- {
+		at := fmt.Appendf(nil, `"timestamp": %.3f`, float64(now.Add(-time.Duration(back)*step).UnixMilli())/1000)
+		for _, symbol := range pastSymbols {
+			payload := tickTime.ReplaceAll(ticks[symbol][back-1], at)
+			if _, err := s.js.Publish(t.Context(), stream.TickSubject(symbol), payload); err != nil {
 				t.Fatalf("store a tick of the past: %v", err)
 			}
 		}
