@@ -29,6 +29,9 @@ type Config struct {
 	// LegacyStatusWords makes events say warning for starting and degraded, and
 	// critical for error, as the older generation of AppV2 paints them.
 	LegacyStatusWords bool
+	// Alone says that nobody need ever listen on Redis. Once somebody did as AppV2
+	// does, it is an issue all the same that nobody does any more.
+	Alone bool
 	// RepeatSession is how often the session is announced again on Redis, which
 	// forgets, in case that a listener came and was not noticed. At least 1 s.
 	// Defaults to 1 minute.

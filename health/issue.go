@@ -1,8 +1,10 @@
 package health
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/tickstock/tickstream/health/cause"
 	"github.com/tickstock/tickstream/health/observe"
 )
 
@@ -40,6 +42,17 @@ func failureIssue(component string, err error) observe.Issue {
 		Sentence: component + " has ended, and this process with it: " + oneLine(err),
 		Mend:     "do as it says, and start it again",
 	}
+}
+
+// causesOf are the codes of the causes that a verdict blames, in order.
+func causesOf(v observe.Verdict) []string {
+	var codes []string
+	for _, c := range cause.All() {
+		if slices.ContainsFunc(v.Issues, func(i observe.Issue) bool { return i.Code == c.Code && i.Severity != observe.SeverityInfo }) {
+			codes = append(codes, c.Code)
+		}
+	}
+	return codes
 }
 
 // oneLine is err where each of several errors has a line of its own.

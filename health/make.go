@@ -23,8 +23,8 @@ const (
 	startTogether = 2 * time.Second
 )
 
-// makeEvents makes an event each interval, and at once when the status or the
-// session changes, when ticks begin to flow, when a component has failed, or
+// makeEvents makes an event each interval, and at once when the status, what
+// causes it, or the session changes, when ticks begin to flow, when a component has failed, or
 // when a bus has come into our charge. It does no IO.
 func (m *Monitor) makeEvents(ctx context.Context) {
 	defer m.beats.end(eventLoop)
@@ -91,6 +91,7 @@ func (m *Monitor) judge(due bool) (made bool) {
 		m.first = time.Now()
 	case due, verdict.Status != m.status.Status, id != last.event.SessionID, m.awaited(verdict.Status):
 	case facts.TicksPerSecond > 0 && last.facts.TicksPerSecond == 0:
+	case !slices.Equal(causesOf(verdict), causesOf(last.verdict)) && verdict.Status != event.StatusStarting:
 	case m.told < len(m.failures) && verdict.Status != event.StatusStarting:
 	default:
 		m.status = verdict
@@ -158,7 +159,7 @@ func (m *Monitor) verdict(facts observe.Facts, now time.Time, stopping bool) obs
 	expected, since, calendarErr := m.keeper.TicksExpected(now)
 	around := observe.Surroundings{
 		Now: now, StartedAt: m.begun.told, MarketOpen: expected, MarketOpenedAt: since,
-		NATS: m.nats.reach.get(), Redis: m.redis.reach.get(), Stopping: stopping,
+		NATS: m.nats.reach.get(), Redis: m.redis.reach.get(), Audience: m.audience(), Stopping: stopping,
 	}
 	if m.deps.Database != nil {
 		reach := m.deps.Database()

@@ -25,7 +25,8 @@ type redisBus struct {
 	lease     redisLease
 	now       func() time.Time
 	receivers atomic.Int64 // of the last health event
-	muteBeat  atomic.Bool  // the heartbeat could not be written
+	audience  audience
+	muteBeat  atomic.Bool // the heartbeat could not be written
 	log       *slog.Logger
 }
 
@@ -50,10 +51,11 @@ func (b *redisBus) session() session.Store {
 // serve does nothing: AppV2 only listens.
 func (b *redisBus) serve(context.Context) (stop func()) { return func() {} }
 
-// listeners counts those of health and of sessions, over all nodes of a
-// cluster, each of which knows only its own.
+// listeners counts those of health and of sessions, to whom both are announced,
+// over all nodes of a cluster, each of which knows only its own.
 func (b *redisBus) listeners(ctx context.Context) ([]int64, error) {
-	channels := []string{b.channels.Health, b.channels.SessionStarted}
+	announced := []string{b.channels.Health, b.channels.SessionStarted}
+	channels := append(announced, b.channels.Patterns)
 	var mu sync.Mutex
 	counts := make([]int64, len(channels))
 	count := func(ctx context.Context, node redis.Cmdable) error {
@@ -68,11 +70,17 @@ func (b *redisBus) listeners(ctx context.Context) ([]int64, error) {
 		}
 		return nil
 	}
+	var err error
 	if cluster, ok := b.client.(*redis.ClusterClient); ok {
-		err := cluster.ForEachShard(ctx, func(ctx context.Context, node *redis.Client) error { return count(ctx, node) })
-		return counts, err
+		err = cluster.ForEachShard(ctx, func(ctx context.Context, node *redis.Client) error { return count(ctx, node) })
+	} else {
+		err = count(ctx, b.client)
 	}
-	return counts, count(ctx, b.client)
+	if err != nil {
+		return nil, err
+	}
+	b.audience.note(counts[0], counts[1:], b.now())
+	return counts[:len(announced)], nil
 }
 
 func (b *redisBus) health(ctx context.Context, u *update) error {

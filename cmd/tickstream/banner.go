@@ -40,7 +40,9 @@ func (b banner) print(w io.Writer) {
 	s.WriteString("\nWatch health on either bus\n")
 	fmt.Fprintf(&s, "  nats sub -s %s %s\n", redact(b.nats), stream.HealthStatus)
 	fmt.Fprintf(&s, "  redis-cli -u %s SUBSCRIBE %s\n", redact(b.redis), b.channels.Health)
-	fmt.Fprintf(&s, "  tickstream watch --nats %s\n\n", redact(b.nats))
+	fmt.Fprintf(&s, "  tickstream watch --nats %s\n", redact(b.nats))
+	s.WriteString("\nFind out what is wrong\n")
+	fmt.Fprintf(&s, "  tickstream doctor --nats %s --redis %s\n\n", redact(b.nats), redact(b.redis))
 	_, _ = io.WriteString(w, s.String())
 }
 

@@ -36,6 +36,7 @@ const read = `({
 	active: Number(document.getElementById("headline").textContent.match(/^\d+/)?.[0] ?? 0),
 	measured: document.getElementById("as-of").textContent,
 	broken: [...document.querySelectorAll('.hop[data-tone="bad"]')].map((hop) => hop.dataset.id),
+	blamed: [".what", ".mend"].map((part) => document.querySelector("#issues li " + part)?.textContent ?? "").join(" ").trim(),
 	loads: window.loads ?? -1, since: window.since,
 })`
 

@@ -10,7 +10,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tickstock/tickstream/health/cause"
 )
+
+// pageSilence is how long the page hears nothing before it says so.
+const pageSilence = 8 * time.Second
 
 // streamView follows the events that the page is sent, and connects again as it
 // does.
@@ -19,7 +24,12 @@ type streamView struct {
 	seen  view
 	heard time.Time
 	last  string // id
+
+	issues []pageIssue
 }
+
+// pageIssue is one that the page lists.
+type pageIssue struct{ Code, Severity, Sentence, Mend, Hop string }
 
 var _ viewer = (*streamView)(nil)
 
@@ -85,11 +95,16 @@ func (s *streamView) take(name, field, value string) {
 		EventAt int64 `json:"event_at"`
 		Numbers struct{ Active int }
 		Hops    []struct{ ID, Tone string }
+		Issues  []pageIssue
 	}
 	if json.Unmarshal([]byte(value), &state) != nil {
 		return // the test waits in vain
 	}
 	s.become(state.Status)
+	s.issues, s.seen.Blamed = state.Issues, ""
+	if len(s.issues) > 0 {
+		s.seen.Blamed = s.issues[0].Sentence + " " + s.issues[0].Mend
+	}
 	s.seen.Active, s.seen.Measured, s.seen.Broken = state.Numbers.Active, strconv.FormatInt(state.EventAt, 10), nil
 	for _, hop := range state.Hops {
 		if hop.Tone == "bad" {
@@ -108,10 +123,18 @@ func (s *streamView) become(word string) {
 func (s *streamView) look(*testing.T) view {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Since(s.heard) > 12*time.Second {
+	if time.Since(s.heard) > pageSilence {
 		s.become(noWord)
+		s.seen.Broken, s.seen.Blamed = []string{"health"}, cause.HealthDead.Sentence("no word")+" "+cause.HealthDead.Mend
 	}
 	return s.seen
+}
+
+// listed are the issues that the page shows now.
+func (s *streamView) listed() []pageIssue {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.issues
 }
 
 func (s *streamView) picture(*testing.T, string) {}

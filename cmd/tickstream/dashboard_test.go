@@ -2,15 +2,21 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tickstock/tickstream/cmd/tickstream/feed"
+	"github.com/tickstock/tickstream/health/cause"
+	"github.com/tickstock/tickstream/health/universe"
 	"github.com/tickstock/tickstream/pipeline/event"
+	"github.com/tickstock/tickstream/pipeline/stream"
 	"github.com/tickstock/tickstream/pipeline/testbed"
 )
 
@@ -19,7 +25,7 @@ const (
 	// is tested is what the page is sent, not what it makes of it.
 	chromiumEnv = "TICKSTREAM_TEST_CHROMIUM"
 	// noWordWithin is how soon a page says that health is gone.
-	noWordWithin = 15 * time.Second
+	noWordWithin = 10 * time.Second
 	noWord       = "no word"
 )
 
@@ -29,6 +35,7 @@ type view struct {
 	Active   int      `json:"active"`   // symbols
 	Measured string   `json:"measured"` // when
 	Broken   []string `json:"broken"`   // hops
+	Blamed   string   `json:"blamed"`   // the first issue; empty where there is none
 	Loads    int      `json:"loads"`    // of the page
 	Since    int64    `json:"since"`    // when the status became what it is, Unix milliseconds
 }
@@ -80,6 +87,21 @@ func freeAddress(t *testing.T) string {
 // its parts to their return, without a reload.
 func TestDashboardShowsWhatHappens(t *testing.T) {
 	s := startTestServers(t)
+	appV2 := s.listenAsAppV2(t)
+	defer func() { _ = appV2.Close() }()
+	stored := time.Now()
+	if os.Getenv(picturesEnv) != "" {
+		s.storePast(t)
+	}
+	start(t, "", s.with("bridge", "--spool", "off")...)
+	pipeline := start(t, "", "pipeline", "--nats", s.nats.URL())
+	if os.Getenv(picturesEnv) != "" {
+		testbed.Eventually(t, time.Minute, "the past has its bars, and no rate is measured of it any more", func(ctx context.Context) bool {
+			bars, err := s.js.Stream(ctx, stream.Bars)
+			return err == nil && bars.CachedInfo().State.Msgs >= uint64(len(pastSymbols)*pastMinutes) && time.Since(stored) > 12*time.Second
+		})
+	}
+
 	address := freeAddress(t)
 	health := &healthProcess{t: t, args: s.with("health", "--http", address, "--session", "always", "--health-interval", "1s")}
 	health.start()
@@ -91,8 +113,6 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 		}
 		return err == nil
 	})
-	start(t, "", s.with("bridge", "--spool", "off")...)
-	pipeline := start(t, "", "pipeline", "--nats", s.nats.URL())
 
 	var v viewer
 	if chromium := os.Getenv(chromiumEnv); chromium != "" {
@@ -112,10 +132,21 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	healthy := func(seen view) bool { return seen.Word == "healthy" && seen.Active == 60 && len(seen.Broken) == 0 }
 
 	sees("starting", func(seen view) bool { return seen.Word == "starting" })
-	start(t, "", "sim", "--redis", s.redis.URL, "--redis-namespace", s.namespace(), "--channel", s.redis.Channels.Ticks)
+	publish := func() *command {
+		return start(t, "", "sim", "--redis", s.redis.URL, "--redis-namespace", s.namespace(), "--channel", s.redis.Channels.Ticks)
+	}
+	live := publish()
 	first := sees("healthy with 60 symbols", healthy)
 	sees("a later measurement", func(seen view) bool { return healthy(seen) && seen.Measured != first.Measured })
 	v.picture(t, "healthy")
+
+	live.stop()
+	sees("why it is degraded", func(seen view) bool {
+		return seen.Word == "degraded" && slices.Equal(seen.Broken, []string{"redis"}) && blames(seen, cause.NoPublisher)
+	})
+	v.picture(t, "degraded")
+	publish()
+	sees("healthy again", healthy)
 
 	pipeline.stop()
 	sees("the broken hop", func(seen view) bool { return seen.Word == "error" && slices.Equal(seen.Broken, []string{"pipeline"}) })
@@ -127,6 +158,9 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 	killed := time.Now()
 	health.kill()
 	gone := sees(noWord, func(seen view) bool { return seen.Word == noWord })
+	if !slices.Equal(gone.Broken, []string{"health"}) || !blames(gone, cause.HealthDead) {
+		t.Errorf("when health is gone the page shows %+v", gone)
+	}
 	if took := time.UnixMilli(gone.Since).Sub(killed); took > noWordWithin {
 		t.Errorf("the page says that health is gone %v after it was killed", took)
 	} else {
@@ -140,6 +174,53 @@ func TestDashboardShowsWhatHappens(t *testing.T) {
 		t.Errorf("the page was loaded %d times", last.Loads)
 	}
 	v.close(t)
+}
+
+const (
+	pastMinutes = 40
+	pastTicks   = 5 // a minute
+)
+
+var pastSymbols = []string{"AAPL", "MSFT", "NVDA", "JPM"}
+
+var tickTime = regexp.MustCompile(`"timestamp": [0-9.]+`)
+
+// storePast stores ticks of the last minutes, so that pictures have bars in them.
+// They lead up to the prices with which sim begins: it is what sim goes on to
+// make, backwards.
+func (s *testServers) storePast(t *testing.T) {
+	t.Helper()
+	all, err := universe.Load(t.Context(), universe.Config{}, nil, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	generator, err := feed.NewGenerator(feed.Config{Symbols: all.Symbols})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const step = time.Minute / pastTicks
+	now := time.Now()
+	ticks := map[string][][]byte{}
+	for i := range pastMinutes * pastTicks {
+		for range all.Symbols { // each in its turn
+			tick := generator.Next(now.Add(time.Duration(i) * step))
+			ticks[tick.Symbol] = append(ticks[tick.Symbol], tick.Payload)
+		}
+	}
+	for back := pastMinutes * pastTicks; back > 0; back-- {
+		at := fmt.Appendf(nil, `"timestamp": %.3f`, float64(now.Add(-time.Duration(back)*step).UnixMilli())/1000)
+		for _, symbol := range pastSymbols {
+			payload := tickTime.ReplaceAll(ticks[symbol][back-1], at)
+			if _, err := s.js.Publish(t.Context(), stream.TickSubject(symbol), payload); err != nil {
+				t.Fatalf("store a tick of the past: %v", err)
+			}
+		}
+	}
+}
+
+// blames tells that the first issue is a cause, with what to do about it.
+func blames(seen view, c cause.Cause) bool {
+	return strings.HasPrefix(strings.ToLower(seen.Blamed), strings.ToLower(c.Says)+": ") && strings.Contains(seen.Blamed, c.Mend)
 }
 
 func TestDashboardReplaysOnlyWhereNobodyIsHurt(t *testing.T) {

@@ -59,6 +59,7 @@ func healthFlags() []cli.Flag {
 			Usage: "say warning for starting and degraded, and critical for error"},
 		duration("active-window", categoryHealth, time.Minute, "a symbol without a tick for so long is stale"),
 		duration("startup-grace", categoryHealth, time.Minute, "how long a session may be starting without a tick"),
+		duration("quiet-after", categoryHealth, 6*time.Second, "no tick for so long after a steady flow is degraded"),
 		duration("stall-after", categoryHealth, 30*time.Second, "no tick for so long is an error while the market is open"),
 		&cli.FloatFlag{Name: "stale-share", Sources: env("stale-share"), Category: categoryHealth, Value: 0.05,
 			Usage: "`SHARE` of the universe that may be stale before health is degraded"},
@@ -143,7 +144,7 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 	monitor, err := health.New(health.Config{
 		Identity: p.identity(),
 		Interval: cmd.Duration("health-interval"), Mode: mode, Channels: p.channels,
-		LegacyStatusWords: cmd.Bool("legacy-status-words"), Holder: p.instance,
+		LegacyStatusWords: cmd.Bool("legacy-status-words"), Holder: p.instance, Alone: always,
 	}, deps)
 	if err != nil {
 		return usage(err)
@@ -164,7 +165,7 @@ func (p *process) healthRoles(ctx context.Context, cmd *cli.Command, streams str
 		role{"replays", reruns.Run},
 		role{"web server", server.Run},
 		role{"streams", prepared.run},
-		p.announce(presence.RoleHealth, func(*presence.Report) {}),
+		p.announce(presence.RoleHealth, func(r *presence.Report) { r.Health = monitor.Report() }),
 	)
 	return parts, nil
 }

@@ -171,7 +171,7 @@ func checked(action cli.ActionFunc) cli.ActionFunc {
 // thresholdsOf reads what health judges by.
 func thresholdsOf(cmd *cli.Command) observe.Thresholds {
 	return observe.Thresholds{
-		StartupGrace: cmd.Duration("startup-grace"), StallAfter: cmd.Duration("stall-after"), StaleShare: cmd.Float("stale-share"),
+		StartupGrace: cmd.Duration("startup-grace"), StallAfter: cmd.Duration("stall-after"), QuietAfter: cmd.Duration("quiet-after"), StaleShare: cmd.Float("stale-share"),
 		LagWarning: cmd.Duration("lag-warning"), LagCritical: cmd.Duration("lag-critical"),
 	}
 }

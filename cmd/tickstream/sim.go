@@ -41,6 +41,7 @@ func simCommand() *cli.Command {
 		&cli.FloatFlag{Name: "malformed", Sources: env("sim", "malformed"), Usage: "`SHARE` of messages that are no valid tick, 0 to 1"},
 		&cli.FloatFlag{Name: "late", Sources: env("sim", "late"), Usage: "`SHARE` of ticks whose time is well past, 0 to 1"},
 		&cli.DurationFlag{Name: "late-by", Sources: env("sim", "late-by"), Value: 0, DefaultText: "2m", Usage: "`AGE` of a late tick at most"},
+		&cli.DurationFlag{Name: "clock-off", Sources: env("sim", "clock-off"), DefaultText: "the true time", Usage: "date ticks by a clock that is ahead by this `TIME`, or behind if negative"},
 		&cli.FloatFlag{Name: "duplicate", Sources: env("sim", "duplicate"), Usage: "`SHARE` of ticks that are sent twice, 0 to 0.5"},
 		&cli.FloatFlag{Name: "out-of-order", Sources: env("sim", "out-of-order"), Usage: "`SHARE` of ticks that come behind a younger one of their symbol, 0 to 0.5"},
 		&cli.StringFlag{Name: "from", Sources: env("sim", "from"), TakesFile: true, Usage: "publish the ticks recorded in `FILE` (one a line, - for standard input) as they are"},
@@ -68,7 +69,7 @@ func simulate(ctx context.Context, cmd *cli.Command) error {
 	cfg := feed.Config{
 		Rate: cmd.Float("rate"), Seed: cmd.Uint64("seed"), Shape: feed.Shape(cmd.String("shape")),
 		Channel: cmd.String("channel"), Source: cmd.String("source"),
-		Malformed: cmd.Float("malformed"), Late: cmd.Float("late"), LateBy: cmd.Duration("late-by"),
+		Malformed: cmd.Float("malformed"), Late: cmd.Float("late"), LateBy: cmd.Duration("late-by"), ClockOff: cmd.Duration("clock-off"),
 		Duplicate: cmd.Float("duplicate"), OutOfOrder: cmd.Float("out-of-order"),
 		Speed: speed, Count: cmd.Int64("count"), Duration: cmd.Duration("duration"),
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tickstock/tickstream/health/cause"
 	"github.com/tickstock/tickstream/health/dashboard"
 )
 
@@ -35,6 +36,17 @@ func TestPageIsSmall(t *testing.T) {
 		t.Errorf("the page is %d bytes, the bound is %d", total, mostBytes)
 	}
 	t.Logf("the page is %d bytes in all", total)
+}
+
+// The page itself says that health is gone, in the words of everybody else.
+func TestPageHasTheWordsForHealthThatIsGone(t *testing.T) {
+	b := newBed(t, dashboard.Config{}, nil)
+	_, script := b.ask(http.MethodGet, "/js/status.js", "")
+	for _, words := range []string{cause.HealthDead.Says + ": ", cause.HealthDead.Mend} {
+		if !strings.Contains(script, words) {
+			t.Errorf("the page does not say %q", words)
+		}
+	}
 }
 
 // What a strict content security policy forbids is not in the page, and what the

@@ -1,26 +1,34 @@
 package dashboard
 
 import (
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/tickstock/tickstream/health"
+	"github.com/tickstock/tickstream/health/cause"
 	"github.com/tickstock/tickstream/health/observe"
 	"github.com/tickstock/tickstream/pipeline/presence"
 )
 
 // hopOf is the hop at which an issue is.
-func hopOf(i observe.Issue, f observe.Facts) string {
+func hopOf(i observe.Issue, s health.Snapshot) string {
 	switch i.Code {
-	case observe.CodeRedisUnreachable, observe.CodeBridgeNotSubscribed, observe.CodeSymbolsStale:
+	case observe.CodeRedisUnreachable, observe.CodeSymbolsStale:
 		return hopRedis
 	case observe.CodeNoTicks:
-		return firstSilent(f)
-	case observe.CodeBridgeMissing, observe.CodeBridgesRival, observe.CodePublishBlocked, observe.CodeTicksQueued,
+		return firstSilent(s)
+	case observe.CodeClockSkew:
+		return clockAt(i.Component)
+	case observe.CodeNobodyListens:
+		return hopEgress
+	case observe.CodeBridgeMissing, observe.CodeBridgeNotSubscribed, observe.CodeBridgesRival, observe.CodePublishBlocked, observe.CodeTicksQueued,
 		observe.CodeTicksShed, observe.CodeRejects, observe.CodeGap, observe.CodeLagHigh:
 		return hopBridge
 	case observe.CodeJetStreamUnreachable, observe.CodeNATSUnreachable, observe.CodeStreamMissing, observe.CodeStreamsConflict,
 		observe.CodeMeasurementsStale, observe.CodeMeasurementIncomplete:
 		return hopTicks
-	case observe.CodePipelineMissing, observe.CodeConsumerBehind, observe.CodeConsumerMissing:
+	case observe.CodePipelineMissing, observe.CodePipelineStalled, observe.CodeConsumerBehind, observe.CodeConsumerMissing:
 		return hopPipeline
 	case observe.CodeRowsBehind, observe.CodeTableMismatch, observe.CodeDatabaseUnreachable:
 		return hopStore
@@ -34,11 +42,38 @@ func hopOf(i observe.Issue, f observe.Facts) string {
 	return hopHealth
 }
 
+// breaks tells that an issue is one for which nothing passes its hop, or nothing
+// true: that is broken however mild what comes of it still is.
+func breaks(i observe.Issue) bool {
+	return i.Severity == observe.SeverityError ||
+		slices.ContainsFunc(cause.All(), func(c cause.Cause) bool { return c.Code == i.Code })
+}
+
+// clockAt is the hop whose clock an issue is about.
+func clockAt(component string) string {
+	switch component {
+	case presence.RoleBridge, presence.RolePipeline, presence.RoleHealth:
+		return component
+	case "nats":
+		return hopTicks
+	}
+	return hopRedis // the feed's
+}
+
+// silent is how old a report is that says nothing of now.
+const silent = 5 * time.Second
+
 // firstSilent is the first hop that passes nothing on while ticks are missing.
-func firstSilent(f observe.Facts) string {
+func firstSilent(s health.Snapshot) string {
+	f := s.Facts
+	for _, b := range s.Buses {
+		if b.Name == "Redis" && !b.Reach.OK {
+			return hopRedis
+		}
+	}
 	bridges, subscribed, blocked := 0, false, false
 	for _, r := range f.Components {
-		if r.Role != presence.RoleBridge || r.Bridge == nil {
+		if r.Role != presence.RoleBridge || r.Bridge == nil || !r.Heard().IsZero() && f.At.Sub(r.Heard()) > silent {
 			continue
 		}
 		bridges++
@@ -46,10 +81,8 @@ func firstSilent(f observe.Facts) string {
 		blocked = blocked || r.Bridge.PublishBlockedMs > 0
 	}
 	switch {
-	case bridges == 0:
+	case bridges == 0, !subscribed:
 		return hopBridge
-	case !subscribed:
-		return hopRedis
 	case blocked:
 		return hopTicks
 	case f.RejectsInWindow > 0:

@@ -83,8 +83,8 @@ func healthEntry(subject string, at time.Time, data []byte) (e entry, ok bool) {
 		if json.Unmarshal(data, &s) != nil || s.Session.SessionID == "" {
 			return e, false
 		}
-		e.Kind, e.Tone, e.Title = kindSession, toneWaiting, "Session "+string(s.Session.TriggerType)
-		e.Detail = fmt.Sprintf("%s, %s", s.Session.Universe, many(int64(s.Session.SymbolCount), "symbol"))
+		e.Kind, e.Tone, e.Title = kindSession, toneWaiting, "Session started"
+		e.Detail = fmt.Sprintf("%s, %s, %s", s.Session.Universe, many(int64(s.Session.SymbolCount), "symbol"), s.Session.TriggerType)
 	case stream.SessionStopped:
 		var s event.SessionStopped
 		if json.Unmarshal(data, &s) != nil || s.Session.SessionID == "" {

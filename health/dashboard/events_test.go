@@ -105,7 +105,7 @@ func TestHistoryComesFromJetStream(t *testing.T) {
 		t.Errorf("entries are %+v", entries)
 	}
 	b.publish(stream.SessionStarted, event.NewSessionStarted(event.Session{SessionID: "s", Universe: "u", SymbolCount: 60, TriggerType: event.TriggerManual}, now))
-	late.next("what comes after", has("Session manual", "u, 60 symbols"), "entries")
+	late.next("what comes after", has("Session started", "u, 60 symbols, manual"), "entries")
 }
 
 func TestPagesAreBounded(t *testing.T) {

@@ -2,9 +2,11 @@ package dashboard
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/tickstock/tickstream/health"
 	"github.com/tickstock/tickstream/health/observe"
 	"github.com/tickstock/tickstream/pipeline/presence"
@@ -46,15 +48,14 @@ func hopsOf(s health.Snapshot, f *flow) []hop {
 	for _, i := range s.Issues {
 		unreachable = unreachable || i.Code == observe.CodeJetStreamUnreachable
 		tone := toneWarning
-		switch i.Severity {
-		case observe.SeverityInfo:
+		switch {
+		case i.Severity == observe.SeverityInfo:
 			continue
-		case observe.SeverityError:
+		case breaks(i):
 			tone = toneBad
-		case observe.SeverityWarning:
 		}
 		for k := range hops {
-			if hops[k].ID == hopOf(i, s.Facts) && hops[k].Tone != toneBad {
+			if hops[k].ID == hopOf(i, s) && hops[k].Tone != toneBad {
 				hops[k].Tone = tone
 			}
 		}
@@ -145,7 +146,7 @@ func pipelineHop(s health.Snapshot, f *flow) hop {
 func resultsHop(s health.Snapshot, f *flow) hop {
 	h := hop{ID: hopResults, Tone: toneGood, Rate: &s.Facts.BarsPerMinute, Unit: "bars/min"}
 	if signals := f.rate(countSignals, minuteWindow); signals != nil {
-		h.Note = fmt.Sprintf("%.0f signals/min", *signals*60)
+		h.Note = humanize.Comma(int64(math.Round(*signals*60))) + " signals/min"
 	}
 	return h
 }
@@ -172,7 +173,7 @@ func egressHop(s health.Snapshot, f *flow) hop {
 		for _, waiting := range r.Egress.Pending {
 			*h.Waiting += waiting
 		}
-		var heard int64
+		heard := listening(s.Buses)
 		for _, c := range r.Egress.Channels {
 			heard = max(heard, c.Receivers)
 		}
@@ -182,6 +183,14 @@ func egressHop(s health.Snapshot, f *flow) hop {
 		}
 	}
 	return h
+}
+
+// listening is how many heard the last health event on Redis.
+func listening(buses []health.BusState) (heard int64) {
+	for _, b := range buses {
+		heard = max(heard, b.Receivers)
+	}
+	return heard
 }
 
 // healthHop is what watches the others, and tells.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tickstock/tickstream/health"
+	"github.com/tickstock/tickstream/health/cause"
 	"github.com/tickstock/tickstream/health/observe"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/presence"
@@ -23,10 +24,10 @@ const (
 
 const (
 	statusUnknown = "unknown"
-	// stuckAfter is how many intervals an event may be old before it says nothing
-	// of now, and silentAfter the least that this is.
-	stuckAfter  = 2
-	silentAfter = 12 * time.Second
+	// lateBy is how late an event may be before the last one says nothing of now,
+	// and silentAfter the least age at which it does.
+	lateBy      = 3 * time.Second
+	silentAfter = 8 * time.Second
 )
 
 // state is what the page says of now. Moments are Unix milliseconds, 0 for none.
@@ -114,12 +115,19 @@ func newState(s health.Snapshot, f *flow, now time.Time) state {
 			Patterns: h.PatternsDetected, Indicators: h.IndicatorsCalculated, Errors: h.ErrorsCount,
 			Uptime: h.UptimeSeconds, CPU: h.CPUPercent, Memory: h.MemoryUsageMB,
 		}
-		if age := now.Sub(h.Timestamp.Time); age > max(silentAfter, stuckAfter*s.Interval) {
+		if age := now.Sub(h.Timestamp.Time); age > max(silentAfter, s.Interval+lateBy) {
 			v.Status, v.Tone = statusUnknown, toneBad
 			v.Issues = append([]issue{stuckIssue(age)}, v.Issues...)
 		}
 	}
 	v.Hops = hopsOf(s, f)
+	if v.Status == statusUnknown {
+		for k := range v.Hops {
+			if v.Hops[k].ID == hopHealth {
+				v.Hops[k].Tone = toneBad
+			}
+		}
+	}
 	return v
 }
 
@@ -138,16 +146,16 @@ func toneOf(status event.Status) string {
 func issuesOf(s health.Snapshot) []issue {
 	out := make([]issue, 0, len(s.Issues))
 	for _, i := range s.Issues {
-		out = append(out, issue{i.Code, string(i.Severity), i.Component, i.Sentence, i.Mend, hopOf(i, s.Facts)})
+		out = append(out, issue{i.Code, string(i.Severity), i.Component, i.Sentence, i.Mend, hopOf(i, s)})
 	}
 	return out
 }
 
 func stuckIssue(age time.Duration) issue {
 	return issue{
-		Code: "health_silent", Severity: string(observe.SeverityError), Component: presence.RoleHealth,
-		Sentence: "the health monitor has made no event for " + age.Round(time.Second).String() + ": all below is as it was then",
-		Mend:     "look at the log of health; restart it",
+		Code: cause.HealthDead.Code, Severity: string(observe.SeverityError), Component: presence.RoleHealth,
+		Sentence: cause.HealthDead.Sentence("its monitor has made no event for " + age.Round(time.Second).String() + ", and all below is as it was then"),
+		Mend:     cause.HealthDead.Mend,
 		Hop:      hopHealth,
 	}
 }

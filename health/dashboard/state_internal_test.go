@@ -36,7 +36,7 @@ func TestTheBrokenHopIsMarked(t *testing.T) {
 		"all is well":             {[]presence.Report{bridgeRuns, pipelineRuns}, nil, nil},
 		"no database":             {[]presence.Report{bridgeRuns, {Role: presence.RolePipeline, Pipeline: &presence.Pipeline{}}}, nil, map[string]string{hopStore: toneOff}},
 		"the feed is silent":      {[]presence.Report{bridgeRuns, pipelineRuns}, fault(observe.CodeNoTicks, "bridge"), map[string]string{hopRedis: toneBad}},
-		"the bridge is deaf":      {[]presence.Report{bridgeDeaf, pipelineRuns}, fault(observe.CodeNoTicks, "bridge"), map[string]string{hopRedis: toneBad, hopEgress: toneUnknown}},
+		"the bridge is deaf":      {[]presence.Report{bridgeDeaf, pipelineRuns}, fault(observe.CodeNoTicks, "bridge"), map[string]string{hopBridge: toneBad, hopEgress: toneUnknown}},
 		"there is no bridge":      {[]presence.Report{pipelineRuns}, fault(observe.CodeNoTicks, "bridge"), map[string]string{hopBridge: toneBad, hopEgress: toneUnknown}},
 		"JetStream takes nothing": {[]presence.Report{bridgeStuck, pipelineRuns}, fault(observe.CodeNoTicks, "bridge"), map[string]string{hopTicks: toneBad, hopEgress: toneUnknown}},
 		"no pipeline":             {[]presence.Report{bridgeRuns, pipelineRuns}, fault(observe.CodePipelineMissing, "pipeline"), map[string]string{hopPipeline: toneBad}},
@@ -48,6 +48,12 @@ func TestTheBrokenHopIsMarked(t *testing.T) {
 		}},
 		"a warning": {[]presence.Report{bridgeRuns, pipelineRuns}, []observe.Issue{{Code: observe.CodeGap, Severity: observe.SeverityWarning}}, map[string]string{hopBridge: toneWarning}},
 		"a note":    {[]presence.Report{bridgeRuns, pipelineRuns}, []observe.Issue{{Code: "no_session", Severity: observe.SeverityInfo}}, nil},
+		"a cause is broken however mild": {[]presence.Report{bridgeRuns, pipelineRuns}, []observe.Issue{
+			{Code: observe.CodePipelineStalled, Severity: observe.SeverityWarning, Component: "pipeline"},
+		}, map[string]string{hopPipeline: toneBad}},
+		"the feed's clock": {[]presence.Report{bridgeRuns, pipelineRuns}, fault(observe.CodeClockSkew, "feed"), map[string]string{hopRedis: toneBad}},
+		"NATS's clock":     {[]presence.Report{bridgeRuns, pipelineRuns}, fault(observe.CodeClockSkew, "nats"), map[string]string{hopTicks: toneBad}},
+		"AppV2 has left":   {[]presence.Report{bridgeRuns, pipelineRuns}, fault(observe.CodeNobodyListens, "appv2"), map[string]string{hopEgress: toneBad}},
 		"the graver of two": {[]presence.Report{bridgeRuns, pipelineRuns}, []observe.Issue{
 			{Code: observe.CodeBridgesRival, Severity: observe.SeverityError}, {Code: observe.CodeGap, Severity: observe.SeverityWarning},
 		}, map[string]string{hopBridge: toneBad}},
@@ -77,11 +83,11 @@ func TestAnOldEventIsNoStatus(t *testing.T) {
 		interval, age time.Duration
 		want          string
 	}{
-		{5 * time.Second, 11 * time.Second, "healthy"},
-		{5 * time.Second, 13 * time.Second, statusUnknown},
-		{30 * time.Second, 50 * time.Second, "healthy"},
-		{30 * time.Second, 61 * time.Second, statusUnknown},
-		{time.Second, 11 * time.Second, "healthy"},
+		{5 * time.Second, 7 * time.Second, "healthy"},
+		{5 * time.Second, 9 * time.Second, statusUnknown},
+		{30 * time.Second, 32 * time.Second, "healthy"},
+		{30 * time.Second, 34 * time.Second, statusUnknown},
+		{time.Second, 7 * time.Second, "healthy"},
 	} {
 		s := measured()
 		s.Interval, s.Payload = c.interval, []byte("{}")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,8 +24,12 @@ type shedding struct {
 type componentMeter struct {
 	window time.Duration
 	bucket jetstream.KeyValue
+	before []presence.Report
 	shed   map[string]int64 // by instance, as last reported
 	recent []shedding
+
+	consumed map[string]int64 // by instance, as last reported
+	moved    time.Time        // when the report came by which one of these had grown
 }
 
 func (c *componentMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
@@ -36,13 +41,16 @@ func (c *componentMeter) measure(ctx context.Context, m *moment, facts *Facts) e
 	if last == nil {
 		last = map[string]time.Time{}
 	}
-	for _, report := range reports {
-		if report.ReportedAt.After(last[report.Role]) {
-			last[report.Role] = report.ReportedAt
+	for i := range reports {
+		report := &reports[i]
+		report.StoredAt = m.toLocal(report.StoredAt)
+		if heard := report.Heard(); heard.After(last[report.Role]) {
+			last[report.Role] = heard
 		}
 	}
 	facts.Components, facts.LastReports, facts.MalformedReports = reports, last, malformed
 	facts.ShedInWindow = c.countShed(reports, m.local)
+	facts.PipelineMovedAt = c.lastMoved(reports)
 	return nil
 }
 
@@ -55,6 +63,10 @@ func (c *componentMeter) list(ctx context.Context, m *moment) (reports []presenc
 		reports, malformed, err = presence.ListAll(ctx, c.bucket)
 	}
 	if err == nil {
+		reports, err = presence.Confirm(ctx, c.bucket, c.before, reports)
+	}
+	if err == nil {
+		c.before = slices.Clone(reports)
 		return reports, malformed, nil
 	}
 	c.bucket = nil
@@ -90,4 +102,20 @@ func (c *componentMeter) countShed(reports []presence.Report, now time.Time) int
 	}
 	c.recent = kept
 	return sum
+}
+
+// lastMoved is when a pipeline last reported to have read more than before.
+func (c *componentMeter) lastMoved(reports []presence.Report) time.Time {
+	consumed := map[string]int64{}
+	for _, report := range reports {
+		if report.Pipeline == nil {
+			continue
+		}
+		consumed[report.Instance] = report.Pipeline.Consumed
+		if before, known := c.consumed[report.Instance]; !known || report.Pipeline.Consumed != before {
+			c.moved = latest(c.moved, report.Heard())
+		}
+	}
+	c.consumed = consumed
+	return c.moved
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tickstock/tickstream/health/cause"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
@@ -31,6 +32,13 @@ type examination struct {
 func (e *examination) add(severity Severity, code, component, mend, format string, args ...any) {
 	e.issues = append(e.issues, Issue{
 		Code: code, Severity: severity, Component: component, Mend: mend, Sentence: fmt.Sprintf(format, args...),
+	})
+}
+
+// blame adds an issue that is one of the causes.
+func (e *examination) blame(severity Severity, c cause.Cause, component, format string, args ...any) {
+	e.issues = append(e.issues, Issue{
+		Code: c.Code, Severity: severity, Component: component, Mend: c.Mend, Sentence: c.Sentence(fmt.Sprintf(format, args...)),
 	})
 }
 
@@ -66,8 +74,7 @@ func (e *examination) run() {
 	usable := false
 	switch measured := e.s.Now.Sub(e.f.At); {
 	case down(e.f.JetStream):
-		e.add(SeverityError, CodeJetStreamUnreachable, componentNATS, "start the NATS server with JetStream, or check NATS_URL",
-			"JetStream has not answered since %s (%s)%s",
+		e.blame(SeverityError, cause.NATSDown, componentNATS, "JetStream has not since %s (%s)%s",
 			e.f.JetStream.Since.UTC().Format("15:04:05 UTC"), short(e.s.Now.Sub(e.f.JetStream.Since)), because(e.f.JetStream.Err))
 	case e.f.At.IsZero():
 		if uptime := e.s.Now.Sub(e.s.StartedAt); uptime > e.MeasureStale {
@@ -86,6 +93,7 @@ func (e *examination) run() {
 	}
 	e.streams()
 	e.components()
+	e.clocks()
 	e.flow()
 	e.backlog()
 	e.spools()
@@ -99,7 +107,8 @@ func (e *examination) keep() {
 	var kept []Issue
 	for _, before := range e.held {
 		switch before.Code {
-		case CodeJetStreamUnreachable, CodeMeasurementsStale, CodeNATSUnreachable, CodeRedisUnreachable, CodeDatabaseUnreachable, CodeStreamsConflict:
+		case CodeJetStreamUnreachable, CodeMeasurementsStale, CodeNATSUnreachable, CodeRedisUnreachable, CodeDatabaseUnreachable, CodeStreamsConflict,
+			CodeNobodyListens:
 		default:
 			if before.over {
 				continue
@@ -127,9 +136,9 @@ func (e *examination) buses() {
 			"health events have not gone out on NATS for %s%s", short(e.s.Now.Sub(e.s.NATS.Since)), because(e.s.NATS.Err))
 	}
 	if down(e.s.Redis) {
-		e.add(SeverityWarning, CodeRedisUnreachable, componentRedis, "start Redis, or check REDIS_URL; AppV2 sees no health meanwhile",
-			"health events have not gone out on Redis for %s%s", short(e.s.Now.Sub(e.s.Redis.Since)), because(e.s.Redis.Err))
+		e.blame(SeverityWarning, cause.RedisDown, componentRedis, "health events have not gone out on Redis for %s%s", short(e.s.Now.Sub(e.s.Redis.Since)), because(e.s.Redis.Err))
 	}
+	e.audience()
 	if db := e.s.Database; db != nil && down(*db) {
 		e.add(SeverityWarning, CodeDatabaseUnreachable, componentDatabase, "start PostgreSQL, or check DATABASE_URL",
 			"PostgreSQL has not answered for %s%s", short(e.s.Now.Sub(db.Since)), because(db.Err))
@@ -204,7 +213,7 @@ func (e *examination) bridges() []presence.Bridge {
 func (e *examination) bridgesAfter(t time.Time) []presence.Bridge {
 	var bridges []presence.Bridge
 	for _, report := range e.with(presence.RoleBridge) {
-		if report.Bridge != nil && (report.ReportedAt.IsZero() || report.ReportedAt.Sub(t) >= presence.Interval) {
+		if report.Bridge != nil && (report.Heard().IsZero() || report.Heard().Sub(t) >= presence.Interval) {
 			bridges = append(bridges, *report.Bridge)
 		}
 	}

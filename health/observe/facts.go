@@ -43,6 +43,9 @@ type Facts struct {
 	// IngestLag is from event time to storage of the newest ticks: the median
 	// over the newest tick of each symbol.
 	IngestLag time.Duration
+	// FeedAhead is by how much the newest ticks are dated ahead of the NATS
+	// server's clock: the median, as of IngestLag; 0 where they are behind it.
+	FeedAhead time.Duration
 
 	// UniverseSize is how many symbols the session covers.
 	UniverseSize int
@@ -55,6 +58,9 @@ type Facts struct {
 	Partitions int
 	// Consumers are the pipeline's consumers of TICKS, by name.
 	Consumers []Consumer
+	// PipelineMovedAt is when a pipeline last reported to have read more than
+	// before; zero if none ever was there.
+	PipelineMovedAt time.Time
 	// BarsPerMinute are the 1-minute bars stored in a minute that begins and ends at a
 	// half minute, so that the burst at a minute's end is in it whole: the last
 	// such minute or, if they are more, those stored since.
@@ -82,7 +88,8 @@ type Facts struct {
 	// window.
 	ShedInWindow int64
 
-	// Components that are present, by what they say of themselves.
+	// Components that are present, by what they say of themselves. StoredAt of
+	// their reports is by this host's clock, as all times here.
 	Components []presence.Report
 	// MalformedReports are the keys among the components' reports that hold none.
 	MalformedReports []string
@@ -132,6 +139,18 @@ type Surroundings struct {
 	// Streams is whether the streams could be prepared; the zero value is that
 	// this was not tried, or not done yet.
 	Streams Reach
+	// Audience is who listens to health on Redis; nil where that is not known or
+	// nobody is expected to.
+	Audience *Audience
 	// Stopping is true once the process is asked to end.
 	Stopping bool
+}
+
+// Audience is who listens to health on Redis.
+type Audience struct {
+	Channel   string
+	Listeners int64
+	// LeftAt is when the last of those went that listened as AppV2 does; zero if
+	// there never was one, or one is there.
+	LeftAt time.Time
 }

@@ -31,7 +31,7 @@ func (r rejectMeter) measure(ctx context.Context, m *moment, facts *Facts) error
 		facts.RejectsInWindow, facts.RejectReasons = 0, nil
 		return nil
 	}
-	all, err := countSince(ctx, m.js, stream.Rejects, stream.AllRejects, start)
+	all, err := stream.CountSince(ctx, m.js, stream.Rejects, stream.AllRejects, start)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (r rejectMeter) measure(ctx context.Context, m *moment, facts *Facts) error
 		if len(reasons) == reasonsCounted {
 			break
 		}
-		n, err := countSince(ctx, m.js, stream.Rejects, subject, start)
+		n, err := stream.CountSince(ctx, m.js, stream.Rejects, subject, start)
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (g gapMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
 	}
 	var rest uint64
 	if len(msgs) > 0 {
-		if rest, err = after(msgs[len(msgs)-1]); err != nil {
+		if rest, err = stream.After(msgs[len(msgs)-1]); err != nil {
 			return err
 		}
 	}

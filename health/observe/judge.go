@@ -51,9 +51,10 @@ func (j *Judge) Verdict(facts Facts, around Surroundings) Verdict {
 
 	status := event.StatusHealthy
 	for _, issue := range issues {
-		if issue.Severity == SeverityError {
+		switch {
+		case issue.Severity == SeverityError:
 			status = event.StatusError
-		} else if status == event.StatusHealthy {
+		case issue.Severity == SeverityWarning && status == event.StatusHealthy:
 			status = event.StatusDegraded
 		}
 	}

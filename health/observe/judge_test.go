@@ -49,6 +49,15 @@ func newJudge(t *testing.T, thresholds observe.Thresholds) *observe.Judge {
 	return judge
 }
 
+var down = observe.Reach{Since: ago(12 * time.Second), Err: "no answer"}
+
+func bridge(f *observe.Facts) *presence.Bridge { return f.Components[0].Bridge }
+
+// quiet is that no tick has come for so long, and none in the minute before.
+func quiet(f *observe.Facts, d time.Duration) {
+	f.LastTickAt, f.TicksPerSecond, f.TicksInErrorWindow = ago(d), 0, 0
+}
+
 func codes(v observe.Verdict) []string {
 	var codes []string
 	for _, issue := range v.Issues {
@@ -58,19 +67,9 @@ func codes(v observe.Verdict) []string {
 }
 
 func TestVerdictHasItsIssuesByRule(t *testing.T) {
-	bridge := func(f *observe.Facts) *presence.Bridge { return f.Components[0].Bridge }
-	down := observe.Reach{Since: ago(12 * time.Second), Err: "no answer"}
-	quiet := func(f *observe.Facts, d time.Duration) {
-		f.LastTickAt, f.TicksPerSecond, f.TicksInErrorWindow = ago(d), 0, 0
-	}
 	type facts = *observe.Facts
 	type around = *observe.Surroundings
-	for name, c := range map[string]struct {
-		change func(f facts, s around)
-		status event.Status
-		codes  string // in order
-		says   []string
-	}{
+	for name, c := range map[string]rule{
 		"well":                    {func(facts, around) {}, event.StatusHealthy, "", nil},
 		"well without a database": {func(_ facts, s around) { s.Database = nil }, event.StatusHealthy, "", nil},
 		"buses not tried yet":     {func(_ facts, s around) { s.NATS, s.Redis = observe.Reach{}, observe.Reach{} }, event.StatusHealthy, "", nil},
@@ -153,7 +152,7 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"pipeline about to take its share": {func(f facts, _ around) { f.Partitions = 3; f.Components[1].StartedAt = ago(time.Second) }, event.StatusHealthy, "", nil},
 
 		"no ticks": {func(f facts, _ around) { quiet(f, 42*time.Second) }, event.StatusError, "no_ticks",
-			[]string{"no tick stored for 42 s while the market is open; the bridge is subscribed to ticks-in: nothing publishes there"}},
+			[]string{"nobody publishes ticks: no tick stored for 42 s while the market is open; the bridge is subscribed to ticks-in: nothing publishes there"}},
 		"no ticks, no bridge": {func(f facts, _ around) { quiet(f, 42*time.Second); f.Components = f.Components[1:] }, event.StatusError, "bridge_missing no_ticks", []string{"no bridge is running"}},
 		"no ticks, blocked": {func(f facts, _ around) {
 			quiet(f, 42*time.Second)
@@ -197,7 +196,7 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"many symbols stale":           {func(f facts, _ around) { f.StaleSymbols = strings.Split("A B C D E F G", " ") }, event.StatusDegraded, "symbols_stale", []string{"A, B, C, D, E, …"}},
 		"symbols stale after the open": {func(f facts, s around) { f.StaleSymbols = make([]string, 60); s.MarketOpenedAt = ago(59 * time.Second) }, event.StatusHealthy, "", nil},
 		"ingest lag":                   {func(f facts, _ around) { f.IngestLag = 2100 * time.Millisecond }, event.StatusDegraded, "lag_high", []string{"2.1 s after their event time, the bound is 2 s"}},
-		"ingest lag, critical":         {func(f facts, _ around) { f.IngestLag, f.ClockOffset = 31*time.Second, -31*time.Second }, event.StatusError, "lag_high", []string{"31 s", "clock is off by 31 s"}},
+		"ingest lag, critical":         {func(f facts, _ around) { f.IngestLag, f.ClockOffset = 31*time.Second, -31*time.Second }, event.StatusError, "lag_high clock_skew", []string{"31 s", "clock is off by 31 s", "the clocks disagree: that of NATS's host is 31 s behind health's"}},
 		"consumer behind":              {func(f facts, _ around) { f.Consumers[0].Lag, f.Consumers[0].Pending = 3*time.Second, 45 }, event.StatusDegraded, "consumer_behind", []string{"consumer pipeline_0 is 3 s behind, with 45 ticks waiting"}},
 		"database behind":              {func(f facts, _ around) { f.Rows = observe.Consumer{Lag: 2 * time.Minute, Pending: 7} }, event.StatusDegraded, "rows_behind", []string{"2 min", "7 rows"}},
 		"a table that does not fit": {func(f facts, _ around) {
@@ -231,26 +230,37 @@ func TestVerdictHasItsIssuesByRule(t *testing.T) {
 		"the gravest first":              {func(f facts, s around) { s.Redis = down; f.GapsInWindow = 1; quiet(f, time.Minute) }, event.StatusError, "no_ticks redis_unreachable gap", nil},
 		"stale measurement says no more": {func(f facts, _ around) { f.At = ago(time.Minute); f.GapsInWindow = 1 }, event.StatusError, "measurements_stale", nil},
 	} {
-		t.Run(name, func(t *testing.T) {
-			f, s := wellFacts(), wellSurroundings()
-			c.change(&f, &s)
-			v := newJudge(t, observe.Thresholds{}).Verdict(f, s)
-			if got := strings.Join(codes(v), " "); v.Status != c.status || got != c.codes {
-				t.Fatalf("verdict = %s [%s], want %s [%s]: %+v", v.Status, got, c.status, c.codes, v.Issues)
-			}
-			var said []string
-			for _, issue := range v.Issues {
-				said = append(said, issue.Sentence)
-				if issue.Sentence == "" || issue.Component == "" || issue.Mend == "" && issue.Severity != observe.SeverityInfo {
-					t.Errorf("issue %+v lacks words", issue)
-				}
-			}
-			for _, want := range c.says {
-				if !strings.Contains(strings.Join(said, "\n"), want) {
-					t.Errorf("issues say %q, want %q", said, want)
-				}
-			}
-		})
+		t.Run(name, func(t *testing.T) { c.check(t) })
+	}
+}
+
+// rule is what a change of well facts amounts to.
+type rule struct {
+	change func(f *observe.Facts, s *observe.Surroundings)
+	status event.Status
+	codes  string // in order
+	says   []string
+}
+
+func (r rule) check(t *testing.T) {
+	t.Helper()
+	f, s := wellFacts(), wellSurroundings()
+	r.change(&f, &s)
+	v := newJudge(t, observe.Thresholds{}).Verdict(f, s)
+	if got := strings.Join(codes(v), " "); v.Status != r.status || got != r.codes {
+		t.Fatalf("verdict = %s [%s], want %s [%s]: %+v", v.Status, got, r.status, r.codes, v.Issues)
+	}
+	var said []string
+	for _, issue := range v.Issues {
+		said = append(said, issue.Sentence)
+		if issue.Sentence == "" || issue.Component == "" || issue.Mend == "" && issue.Severity != observe.SeverityInfo {
+			t.Errorf("issue %+v lacks words", issue)
+		}
+	}
+	for _, want := range r.says {
+		if !strings.Contains(strings.Join(said, "\n"), want) {
+			t.Errorf("issues say %q, want %q", said, want)
+		}
 	}
 }
 
@@ -328,6 +338,7 @@ func TestAnOutageOfJetStreamEndsNoOtherFault(t *testing.T) {
 	}
 	f.Components, f.At = wellFacts().Components, s.Now
 	s.Now = s.Now.Add(4 * time.Second)
+	f.LastTickAt = s.Now
 	if v := judge.Verdict(f, s); v.Status != event.StatusHealthy {
 		t.Errorf("with the bridge: %s %v", v.Status, codes(v))
 	}
@@ -342,7 +353,7 @@ func TestWhatIsOverSaysSo(t *testing.T) {
 	s.Now = noon.Add(time.Second)
 	s.Redis = observe.Reach{OK: true, Since: s.Now}
 	v := judge.Verdict(f, s)
-	if v.Status != event.StatusDegraded || len(v.Issues) != 1 || !strings.HasPrefix(v.Issues[0].Sentence, "over for 1 s: health events have not gone out on Redis for 12 s") {
+	if v.Status != event.StatusDegraded || len(v.Issues) != 1 || !strings.HasPrefix(v.Issues[0].Sentence, "over for 1 s: Redis does not answer: health events have not gone out on Redis for 12 s") {
 		t.Fatalf("at once: %s %+v", v.Status, v.Issues)
 	}
 	// An outage of JetStream does not keep what was over before it.
@@ -381,7 +392,7 @@ func TestStartingEndsWithTheFirstTickForGood(t *testing.T) {
 		t.Fatalf("with the first: %s %v", v.Status, codes(v))
 	}
 	f.TicksPerSecond, f.ActiveSymbols, s.Now = 0, 0, noon.Add(20*time.Second)
-	f.At = s.Now
+	f.At, f.TicksInErrorWindow = s.Now, 1
 	if v := judge.Verdict(f, s); v.Status != event.StatusHealthy {
 		t.Errorf("a pause later: %s %v", v.Status, codes(v))
 	}

@@ -33,11 +33,11 @@ func (b *barMeter) measure(ctx context.Context, m *moment, facts *Facts) error {
 	const half = 30 * time.Second
 	end, last := m.server.Add(-half).Truncate(time.Minute).Add(half), info.State.LastSeq
 	if !b.created.Equal(info.Created) || !b.end.Equal(end) || b.seq != last {
-		since, err := countSince(ctx, m.js, stream.Bars, minuteBars, end)
+		since, err := stream.CountSince(ctx, m.js, stream.Bars, minuteBars, end)
 		if err != nil {
 			return err
 		}
-		both, err := countSince(ctx, m.js, stream.Bars, minuteBars, end.Add(-time.Minute))
+		both, err := stream.CountSince(ctx, m.js, stream.Bars, minuteBars, end.Add(-time.Minute))
 		if err != nil {
 			return err
 		}
@@ -74,11 +74,11 @@ func (s *signalMeter) measure(ctx context.Context, m *moment, facts *Facts) erro
 	}
 	if s.scope != m.scope || !s.created.Equal(info.Created) || s.seq != info.State.LastSeq {
 		start := m.scope.startedAt.Add(m.offset)
-		patterns, err := countSince(ctx, m.js, stream.Signals, stream.SignalsOf(event.KindPattern), start)
+		patterns, err := stream.CountSince(ctx, m.js, stream.Signals, stream.SignalsOf(event.KindPattern), start)
 		if err != nil {
 			return err
 		}
-		indicators, err := countSince(ctx, m.js, stream.Signals, stream.SignalsOf(event.KindIndicator), start)
+		indicators, err := stream.CountSince(ctx, m.js, stream.Signals, stream.SignalsOf(event.KindIndicator), start)
 		if err != nil {
 			return err
 		}

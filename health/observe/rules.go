@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/tickstock/tickstream/health/cause"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
@@ -40,13 +41,13 @@ func (e *examination) components() {
 		recovered = latest(recovered, e.s.Redis.Since)
 	}
 	bridges := e.bridgesAfter(recovered)
-	if len(bridges) > 0 && !subscribed(e.bridges()) && (!e.settling() || e.holds(CodeBridgeNotSubscribed, presence.RoleBridge)) {
+	// Where Redis does not answer, that is why.
+	if !down(e.s.Redis) && len(bridges) > 0 && !subscribed(e.bridges()) && (!e.settling() || e.holds(CodeBridgeNotSubscribed, presence.RoleBridge)) {
 		severity := SeverityWarning
 		if _, stalled := e.stalled(); stalled {
 			severity = SeverityError
 		}
-		e.add(severity, CodeBridgeNotSubscribed, presence.RoleBridge, "start Redis, or check the bridge's REDIS_URL and its log",
-			"the bridge is not subscribed to %s: what is published there now is not stored", sources(bridges))
+		e.blame(severity, cause.BridgeDeaf, presence.RoleBridge, "what is published to %s is not stored", sources(bridges))
 	}
 	e.workers()
 }
@@ -117,8 +118,9 @@ func (e *examination) flow() {
 		default:
 			when = "since health started " + quiet + " ago, while the market is open"
 		}
-		cause, mend := e.whyNoTicks()
-		e.add(SeverityError, CodeNoTicks, presence.RoleBridge, mend, "no tick stored %s; %s", when, cause)
+		e.noTicks(SeverityError, when)
+	} else if e.quiet(since) {
+		e.noTicks(SeverityWarning, "for "+short(e.s.Now.Sub(since))+" while the market is open")
 	}
 	// Where nothing comes at all, that is the issue, not each symbol.
 	if !stalled {
@@ -137,28 +139,6 @@ func (e *examination) flow() {
 		e.add(severity, CodeLagHigh, presence.RoleBridge, "compare the clocks of the feed and of NATS; if they agree, look whether the feed is delayed or the bridge is overloaded",
 			"ticks are stored %s after their event time, the bound is %s%s", short(lag), short(e.LagWarning), clock)
 	}
-}
-
-// whyNoTicks names the first broken link of the chain.
-func (e *examination) whyNoTicks() (cause, mend string) {
-	bridges := e.bridges()
-	var blocked, queued int64
-	for _, b := range bridges {
-		blocked, queued = max(blocked, b.PublishBlockedMs), queued+b.QueuedTicks
-	}
-	switch {
-	case len(bridges) == 0:
-		return "no bridge is running", "start it: tickstream bridge"
-	case !subscribed(bridges):
-		return "the bridge is not subscribed to " + sources(bridges), "start Redis, or check the bridge's REDIS_URL and its log"
-	case blocked > 0:
-		return fmt.Sprintf("the bridge holds %s that JetStream does not take", count(queued, "tick")), "look at the logs of the bridge and of NATS"
-	case e.f.RejectsInWindow > 0:
-		return fmt.Sprintf("%s refused in the last %s: %s", count(e.f.RejectsInWindow, "message"), short(e.f.ErrorWindow), byCount(e.f.RejectReasons, reasonsNamed)),
-			"look into the stream " + stream.Rejects + ": it has each message and its reason"
-	}
-	return fmt.Sprintf("the bridge is subscribed to %s: nothing publishes there", sources(bridges)),
-		"start the feed of AppV2, and see that it publishes there on the same Redis"
 }
 
 // staleSymbols waits until each symbol had the time of the window for a tick.
@@ -194,6 +174,10 @@ func (e *examination) backlog() {
 	case e.above(CodeTicksQueued, presence.RoleBridge, float64(queued), float64(e.QueuedTicks)):
 		e.add(SeverityWarning, CodeTicksQueued, presence.RoleBridge, "ticks come faster than JetStream takes them: look at NATS's disk and processor",
 			"%s wait in the bridge for JetStream", count(queued, "tick"))
+	}
+	// Of a pipeline that is not there, or does nothing, that is the issue.
+	if e.stalledPipeline() || len(e.with(presence.RolePipeline)) == 0 && !e.settling() {
+		return
 	}
 	for _, c := range e.f.Consumers {
 		severity := worse(
@@ -244,7 +228,7 @@ func (e *examination) losses() {
 	}
 	rejects := e.f.RejectsInWindow
 	total := rejects + e.f.TicksInErrorWindow
-	if rejects >= e.RejectsAtLeast && e.above(CodeRejects, presence.RoleBridge, float64(rejects)/float64(total), e.RejectShare) {
+	if rejects >= e.RejectsAtLeast && !e.futures() && e.above(CodeRejects, presence.RoleBridge, float64(rejects)/float64(total), e.RejectShare) {
 		e.add(SeverityWarning, CodeRejects, presence.RoleBridge, "look into the stream "+stream.Rejects+": it has each message and its reason",
 			"%s of %s refused in the last %s: %s", humanize.Comma(rejects), count(total, "message"), window, byCount(e.f.RejectReasons, reasonsNamed))
 	}

@@ -94,8 +94,8 @@ func (s *symbolMeter) measure(ctx context.Context, m *moment, facts *Facts) erro
 				continue
 			}
 			m.seen = append(m.seen, stored)
-			if lag >= 0 && !stored.at.Before(newest) {
-				lags = append(lags, lag)
+			if lag != nil && !stored.at.Before(newest) {
+				lags = append(lags, *lag)
 			}
 		}
 		if err := errors.Join(ctx.Err(), batch.Error()); err != nil {
@@ -109,7 +109,8 @@ func (s *symbolMeter) measure(ctx context.Context, m *moment, facts *Facts) erro
 	// What is stored with nothing new keeps the lag that it was stored with.
 	if len(lags) > 0 {
 		slices.Sort(lags)
-		facts.IngestLag = lags[len(lags)/2]
+		median := lags[len(lags)/2]
+		facts.IngestLag, facts.FeedAhead = max(0, median), max(0, -median)
 	}
 	s.created, s.seq = m.info.Created, m.info.State.LastSeq
 	return nil
@@ -132,21 +133,22 @@ func messages(ctx context.Context, batch jetstream.MessageBatch) func(yield func
 }
 
 // look reads whose tick msg is, when it was stored, and how long after its
-// event that was: -1 if it does not say. An aggregate may carry the end of a
-// second that has not ended, so less than nothing is nothing.
-func look(decoder *tick.Decoder, msg jetstream.Msg) (sighting, time.Duration, error) {
+// event that was: nil if it does not say. It is less than nothing for one that
+// is dated ahead, such as an aggregate with the end of a second that lasts.
+func look(decoder *tick.Decoder, msg jetstream.Msg) (sighting, *time.Duration, error) {
 	stored, ok := stream.ParseStoredTick(msg.Subject())
 	if !ok {
-		return sighting{}, -1, nil // of a foreign hand
+		return sighting{}, nil, nil // of a foreign hand
 	}
 	meta, err := msg.Metadata()
 	if err != nil {
-		return sighting{}, -1, fmt.Errorf("read the metadata of a tick: %w", err)
+		return sighting{}, nil, fmt.Errorf("read the metadata of a tick: %w", err)
 	}
 	seen := sighting{stored.Symbol, meta.Timestamp}
 	var t tick.Tick
 	if decoder.Decode(msg.Data(), meta.Timestamp, &t) != nil {
-		return seen, -1, nil // it counts as stored all the same
+		return seen, nil, nil // it counts as stored all the same
 	}
-	return seen, max(0, meta.Timestamp.Sub(t.Time())), nil
+	lag := meta.Timestamp.Sub(t.Time())
+	return seen, &lag, nil
 }

@@ -17,6 +17,9 @@ type Thresholds struct {
 	// StallAfter is how long no tick may come while the market is open before
 	// that is an error. Defaults to 30 s.
 	StallAfter time.Duration
+	// QuietAfter is how long no tick may come after a steady flow before that is
+	// a warning. Defaults to 6 s.
+	QuietAfter time.Duration
 	// StaleShare of the universe may be without a tick in the active window,
 	// above 0 to 1. Defaults to 0.05.
 	StaleShare float64
@@ -58,6 +61,7 @@ type Thresholds struct {
 func (t Thresholds) withDefaults() Thresholds {
 	orDefault(&t.StartupGrace, time.Minute)
 	orDefault(&t.StallAfter, 30*time.Second)
+	orDefault(&t.QuietAfter, 6*time.Second)
 	orDefault(&t.StaleShare, 0.05)
 	orDefault(&t.LagWarning, 2*time.Second)
 	orDefault(&t.LagCritical, 30*time.Second)
@@ -83,7 +87,7 @@ func (t Thresholds) Validate() error {
 		name  string
 		value time.Duration
 	}{
-		{"startup grace", t.StartupGrace}, {"stall after", t.StallAfter}, {"lag warning", t.LagWarning},
+		{"startup grace", t.StartupGrace}, {"stall after", t.StallAfter}, {"quiet after", t.QuietAfter}, {"lag warning", t.LagWarning},
 		{"publish blocked", t.PublishBlocked}, {"missing after", t.MissingAfter},
 		{"measure stale", t.MeasureStale}, {"recover after", t.RecoverAfter},
 	} {

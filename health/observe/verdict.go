@@ -60,6 +60,9 @@ const (
 	CodeDatabaseUnreachable   = "database_unreachable"
 	CodeStreamsConflict       = "streams_conflict"
 	CodeBridgesRival          = "bridges_rival"
+	CodePipelineStalled       = "pipeline_stalled"
+	CodeNobodyListens         = "nobody_listens"
+	CodeClockSkew             = "clock_skew"
 )
 
 // Issue is one thing that is wrong. Code and Component together tell issues

@@ -4,13 +4,10 @@
 package presence
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -41,12 +38,23 @@ type Report struct {
 	PID        int       `json:"pid"`
 	Version    string    `json:"version"`
 	StartedAt  time.Time `json:"started_at"`
-	ReportedAt time.Time `json:"reported_at"`
+	ReportedAt time.Time `json:"reported_at"` // by the component's own clock
+	StoredAt   time.Time `json:"-"`           // by the NATS server's; set where it is read
 	Usage      Usage     `json:"usage"`
 	Bridge     *Bridge   `json:"bridge,omitempty"`
 	Egress     *Egress   `json:"egress,omitempty"` // of a bridge
 	Pipeline   *Pipeline `json:"pipeline,omitempty"`
 	Store      *Store    `json:"store,omitempty"` // of a pipeline
+	Health     *Health   `json:"health,omitempty"`
+}
+
+// Heard is when the report came: by a clock that its component does not set,
+// where that is known.
+func (r Report) Heard() time.Time {
+	if r.StoredAt.IsZero() {
+		return r.ReportedAt
+	}
+	return r.StoredAt
 }
 
 // Usage is what the component's process uses.
@@ -126,6 +134,12 @@ type Store struct {
 	StoredAt time.Time         `json:"stored_at"`
 }
 
+// Health is what only health knows.
+type Health struct {
+	Listeners int64     `json:"listeners"` // on Redis, to health
+	LeftAt    time.Time `json:"left_at"`   // when the last one went that was like AppV2; zero if none was or one is there
+}
+
 // Partition is how far a worker is in one partition.
 type Partition struct {
 	Number    int       `json:"partition"`
@@ -197,50 +211,3 @@ func (a *Announcer) withdraw() {
 }
 
 func key(r Report) string { return r.Role + "." + r.Instance }
-
-// What is beyond these is of a foreign hand.
-const (
-	maxReport  = 256 << 10 // bytes
-	maxReports = 1000
-)
-
-// List returns the reports of all components that are present, by role and
-// start. What is no report is left out; [ListAll] counts it.
-func List(ctx context.Context, bucket jetstream.KeyValue) ([]Report, error) {
-	reports, _, err := ListAll(ctx, bucket)
-	return reports, err
-}
-
-// ListAll is [List], and tells the keys whose values are no reports: of a
-// foreign hand, or of a version that is too different.
-func ListAll(ctx context.Context, bucket jetstream.KeyValue) (reports []Report, malformed []string, err error) {
-	watcher, err := bucket.WatchAll(ctx, jetstream.IgnoreDeletes())
-	if err != nil {
-		return nil, nil, fmt.Errorf("watch components bucket: %w", err)
-	}
-	defer func() { _ = watcher.Stop() }() // a failed unsubscribe has nothing to undo
-	for {
-		select {
-		case <-ctx.Done():
-			return nil, nil, fmt.Errorf("list components: %w", ctx.Err())
-		case entry, open := <-watcher.Updates():
-			if !open {
-				return nil, nil, errors.New("list components: watcher closed")
-			}
-			if entry == nil {
-				slices.SortFunc(reports, func(a, b Report) int {
-					return cmp.Or(cmp.Compare(a.Role, b.Role), a.StartedAt.Compare(b.StartedAt))
-				})
-				return reports, malformed, nil
-			}
-			var report Report
-			if len(entry.Value()) > maxReport || len(reports) == maxReports || json.Unmarshal(entry.Value(), &report) != nil || report.Role == "" || report.Instance == "" {
-				if len(malformed) < maxReports {
-					malformed = append(malformed, entry.Key())
-				}
-				continue
-			}
-			reports = append(reports, report)
-		}
-	}
-}

@@ -2,9 +2,11 @@ package presence_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +47,59 @@ func TestComponentIsPresentWhileItRuns(t *testing.T) {
 	}
 	if reports, err := presence.List(t.Context(), kv); err != nil || len(reports) != 0 {
 		t.Errorf("after a clean stop: %v, %v; want none", reports, err)
+	}
+}
+
+// A report that is stored anew while reports are listed is one of them.
+func TestReportsAreListedWhileTheyAreStored(t *testing.T) {
+	js := testbed.StartNATS(t).JetStream()
+	kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "components"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const components = 3
+	put := func(ctx context.Context, instance int) error {
+		_, err := kv.Put(ctx, fmt.Sprintf("bridge.%d", instance), fmt.Appendf(nil, `{"role":"bridge","instance":"%d"}`, instance))
+		return err //nolint:wrapcheck // of a test
+	}
+	for i := range components {
+		if err := put(t.Context(), i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var writing sync.WaitGroup
+	writing.Go(func() { // ends with the lists
+		for i := 0; ctx.Err() == nil; i++ {
+			if err := put(ctx, i%components); err != nil && ctx.Err() == nil {
+				t.Errorf("put: %v", err)
+				return
+			}
+		}
+	})
+	defer writing.Wait()
+	defer stop()
+	var known []presence.Report
+	testbed.Eventually(t, 10*time.Second, "a list of all", func(ctx context.Context) bool {
+		known, err = presence.List(ctx, kv)
+		return err == nil && len(known) == components
+	})
+	for i := range 200 {
+		reports, err := presence.List(t.Context(), kv)
+		if err == nil {
+			reports, err = presence.Confirm(t.Context(), kv, known, reports)
+		}
+		if err != nil || len(reports) != components {
+			t.Fatalf("list %d has %d of %d components: %v", i, len(reports), components, err)
+		}
+	}
+	stop()
+	writing.Wait()
+	if err := kv.Purge(t.Context(), "bridge.0"); err != nil {
+		t.Fatal(err)
+	}
+	if reports, err := presence.Confirm(t.Context(), kv, known, nil); err != nil || len(reports) != components-1 {
+		t.Errorf("with one gone: %+v, %v", reports, err)
 	}
 }
 

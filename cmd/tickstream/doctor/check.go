@@ -1,5 +1,7 @@
 package doctor
 
+import "github.com/tickstock/tickstream/health/cause"
+
 // State is the outcome of a check.
 type State string
 
@@ -18,6 +20,9 @@ type Check struct {
 	State  State  `json:"state"`
 	Detail string `json:"detail"`
 	Mend   string `json:"mend,omitempty"`
+	// Code is that of the cause, as in health's issues; empty for what is no
+	// cause of its own.
+	Code string `json:"code,omitempty"`
 	// Cause is the check that this one follows from.
 	Cause string `json:"cause,omitempty"`
 }
@@ -36,12 +41,18 @@ func Healthy(checks []Check) bool {
 type verdict struct {
 	state        State
 	detail, mend string
+	code         string // of the cause
 }
 
-func ok(detail string) verdict            { return verdict{OK, detail, ""} }
-func warning(detail, mend string) verdict { return verdict{Warning, detail, mend} }
-func failed(detail, mend string) verdict  { return verdict{Failed, detail, mend} }
-func notToSee(detail string) verdict      { return verdict{Skipped, detail, ""} }
+func ok(detail string) verdict            { return verdict{OK, detail, "", ""} }
+func warning(detail, mend string) verdict { return verdict{Warning, detail, mend, ""} }
+func failed(detail, mend string) verdict  { return verdict{Failed, detail, mend, ""} }
+func notToSee(detail string) verdict      { return verdict{Skipped, detail, "", ""} }
+
+// blame is that something is as a cause says.
+func blame(state State, c cause.Cause, measured string) verdict {
+	return verdict{state, c.Sentence(measured), c.Mend, c.Code}
+}
 func failedIf(err, what string) (v verdict, bad bool) {
 	return failed(err, what), err != ""
 }
@@ -65,7 +76,7 @@ func (r *report) add(id, name string, needs []string, judge func() verdict) {
 		}
 	}
 	v := judge()
-	check.State, check.Detail, check.Mend = v.state, v.detail, v.mend
+	check.State, check.Detail, check.Mend, check.Code = v.state, v.detail, v.mend, v.code
 	if v.state == Failed {
 		r.cause[id] = name
 	}

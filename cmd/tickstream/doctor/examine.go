@@ -22,6 +22,8 @@ const (
 	askTimeout = 2 * time.Second // for one question to a server
 	// listenFor is how long ticks are listened for, and TICKS is watched.
 	listenFor = 1500 * time.Millisecond
+	// listenLonger is how long that is while no tick comes.
+	listenLonger = 4500 * time.Millisecond
 )
 
 // Config of an examination.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
 	"github.com/tickstock/tickstream/cmd/tickstream/bus"
 	"github.com/tickstock/tickstream/pipeline/presence"
 	"github.com/tickstock/tickstream/pipeline/stream"
@@ -59,7 +60,8 @@ func (e *examiner) nats(ctx context.Context, redisDone <-chan struct{}) {
 		return
 	}
 	x.components(ctx)
-	e.source = sourceOf(x.n.Components)
+	first := x.n.Components
+	e.source = sourceOf(first)
 	close(e.located)
 
 	before, _ := x.ticks(ctx)
@@ -80,9 +82,27 @@ func (e *examiner) nats(ctx context.Context, redisDone <-chan struct{}) {
 		x.n.TicksErr = sentence(err)
 	}
 	x.grown(before, after)
+	x.lastMinute(ctx)
 	x.consumers(ctx)
 	x.health(ctx)
 	x.components(ctx)
+	x.n.PipelineStill = still(first, x.n.Components)
+}
+
+// still tells that every pipeline that reported again has read nothing since.
+func still(before, after []presence.Report) bool {
+	again := 0
+	for _, now := range after {
+		for _, then := range before {
+			if now.Pipeline == nil || then.Pipeline == nil || now.Instance != then.Instance || !now.ReportedAt.After(then.ReportedAt) {
+				continue
+			}
+			if again++; now.Pipeline.Consumed != then.Pipeline.Consumed {
+				return false
+			}
+		}
+	}
+	return again > 0
 }
 
 func (x *natsExam) jetStream(ctx context.Context) {
@@ -129,6 +149,7 @@ func (x *natsExam) health(ctx context.Context) {
 func (x *natsExam) components(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	earlier := x.n.Components
 	x.n.ComponentsErr, x.n.Components, x.n.Ages = "", nil, nil
 	bucket, err := x.js.KeyValue(ctx, stream.ComponentsBucket)
 	if err != nil {
@@ -136,6 +157,9 @@ func (x *natsExam) components(ctx context.Context) {
 		return
 	}
 	reports, err := presence.List(ctx, bucket)
+	if err == nil {
+		reports, err = presence.Confirm(ctx, bucket, earlier, reports)
+	}
 	if err != nil {
 		x.n.ComponentsErr = sentence(err)
 		return
@@ -143,7 +167,7 @@ func (x *natsExam) components(ctx context.Context) {
 	x.n.Components = reports
 	now := x.now()
 	for _, report := range reports {
-		x.n.Ages = append(x.n.Ages, age(now, report.ReportedAt))
+		x.n.Ages = append(x.n.Ages, age(now, report.Heard()))
 	}
 }
 
@@ -178,6 +202,30 @@ func (x *natsExam) grown(before, after tickState) {
 	}
 }
 
+// lastMinute counts how many ticks came, to tell a feed that has ended from one
+// that is slow; none is counted where that cannot be.
+func (x *natsExam) lastMinute(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	n, err := stream.CountSince(ctx, x.js, stream.Ticks, stream.AllTicks, x.now().Add(-time.Minute))
+	if err == nil {
+		x.n.LastMinute = n
+	}
+}
+
+// lag is the age of the oldest message that a consumer has not acknowledged.
+func (x *natsExam) lag(ctx context.Context, info *jetstream.ConsumerInfo) time.Duration {
+	opts := []jetstreamext.GetBatchOpt{jetstreamext.GetBatchSeq(info.AckFloor.Stream + 1)}
+	if info.Config.FilterSubject != "" {
+		opts = append(opts, jetstreamext.GetBatchSubject(info.Config.FilterSubject))
+	}
+	oldest, err := stream.Read(ctx, x.js, stream.Ticks, 1, opts...)
+	if err != nil || len(oldest) == 0 {
+		return 0
+	}
+	return age(x.now(), oldest[0].Time)
+}
+
 func (x *natsExam) consumers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -189,7 +237,11 @@ func (x *natsExam) consumers(ctx context.Context) {
 	list := ticks.ListConsumers(ctx)
 	for info := range list.Info() {
 		if info.Config.Durable != "" {
-			x.n.Consumers = append(x.n.Consumers, Consumer{Name: info.Name, Pending: info.NumPending, Unacked: info.NumAckPending})
+			c := Consumer{Name: info.Name, Pending: info.NumPending, Unacked: info.NumAckPending}
+			if c.Pending > 0 || c.Unacked > 0 {
+				c.Lag = x.lag(ctx, info)
+			}
+			x.n.Consumers = append(x.n.Consumers, c)
 		}
 	}
 	if err := list.Err(); err != nil {

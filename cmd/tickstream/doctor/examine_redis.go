@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/tickstock/tickstream/cmd/tickstream/bus"
+	"github.com/tickstock/tickstream/pipeline/tick"
 )
 
 // redis examines Redis.
@@ -85,21 +86,28 @@ func (e *examiner) redisSource(ctx context.Context) {
 	}
 }
 
-// listen listens for ticks a while and for a health event until one is due.
+// globs are what a pattern of Redis gives a meaning of its own.
+var globs = regexp.MustCompile(`[*?\[\]\\]`)
+
+// listen listens for ticks a while, longer if none comes, and for a health event
+// until one is due. It does so by patterns, which nobody counts as a subscriber:
+// health is not to take this examination for AppV2.
 func (e *examiner) listen(ctx context.Context) {
 	r := &e.facts.Redis
 	started := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.HealthInterval+time.Second)
+	ctx, cancel := context.WithTimeout(ctx, max(e.cfg.HealthInterval+time.Second, listenLonger))
 	defer cancel()
-	pubsub := e.servers.Redis.Subscribe(ctx, r.Source, r.HealthChannel)
+	pubsub := e.servers.Redis.PSubscribe(ctx, globs.ReplaceAllString(r.Source, `\$0`), globs.ReplaceAllString(r.HealthChannel, `\$0`))
 	defer func() { _ = pubsub.Close() }() // closing twice is an error of no meaning
 	// Receive does not end with a context that is cancelled.
 	defer context.AfterFunc(ctx, func() { _ = pubsub.Close() })()
-	ticksUntil := started.Add(listenFor)
 	for {
-		deadline := started.Add(e.cfg.HealthInterval + time.Second)
-		if r.HealthHeard {
-			deadline = ticksUntil
+		deadline := started.Add(listenFor)
+		if r.Heard == 0 && !r.SourceIsStream {
+			deadline = started.Add(listenLonger)
+		}
+		if due := started.Add(e.cfg.HealthInterval + time.Second); !r.HealthHeard && due.After(deadline) {
+			deadline = due
 		}
 		wait := time.Until(deadline)
 		if wait <= 0 {
@@ -113,23 +121,42 @@ func (e *examiner) listen(ctx context.Context) {
 			break
 		}
 		if m, isMessage := received.(*redis.Message); isMessage {
-			e.hear(m.Channel, time.Since(started))
+			e.hear(m, time.Since(started))
 		}
 	}
-	r.Listened = min(time.Since(started), listenFor)
+	if r.Listened = time.Since(started); r.Heard > 0 {
+		r.Listened = min(r.Listened, listenFor)
+	}
 	if !r.HealthHeard {
 		r.HealthWaited = time.Since(started)
 	}
 }
 
-func (e *examiner) hear(channel string, since time.Duration) {
+func (e *examiner) hear(m *redis.Message, since time.Duration) {
 	r := &e.facts.Redis
 	switch {
-	case channel == r.Source && since <= listenFor:
-		r.Heard++
-	case channel == r.HealthChannel && !r.HealthHeard:
+	case m.Channel == r.Source && (since <= listenFor || r.Heard == 0):
+		if r.Heard++; r.FeedAhead == nil {
+			e.date([]byte(m.Payload))
+		}
+	case m.Channel == r.HealthChannel && !r.HealthHeard:
 		r.HealthHeard, r.HealthWaited = true, since
 	}
+}
+
+// date reads who made a tick, and by what clock.
+func (e *examiner) date(payload []byte) {
+	decoder, err := tick.NewDecoder(tick.Limits{MaxFuture: 24 * time.Hour})
+	if err != nil {
+		return // never with these limits
+	}
+	var t tick.Tick
+	now := time.Now()
+	if decoder.Decode(payload, now, &t) != nil {
+		return // the next one may tell
+	}
+	ahead := t.Time().Sub(now)
+	e.facts.Redis.Feed, e.facts.Redis.FeedAhead = string(t.Source), &ahead
 }
 
 func timedOut(err error) bool {

@@ -38,10 +38,13 @@ type NATS struct {
 
 	TicksErr     string
 	LastTick     *StoredTick // nil while TICKS holds none
+	LastMinute   uint64      // ticks stored in the minute before it was looked at
 	Grown        uint64      // messages stored while watching
 	Watched      time.Duration
 	Consumers    []Consumer
 	ConsumersErr string
+	// PipelineStill is that a pipeline has reported twice and read nothing between.
+	PipelineStill bool
 
 	HealthErr     string
 	Health        *event.StreamingHealth // the latest
@@ -61,6 +64,7 @@ type Consumer struct {
 	Name    string
 	Pending uint64 // not yet delivered
 	Unacked int
+	Lag     time.Duration // age of the oldest that is not acknowledged
 }
 
 // Redis is what was seen there.
@@ -86,6 +90,10 @@ type Redis struct {
 	ListenErr string
 	Heard     int64 // ticks while listening
 	Listened  time.Duration
+	// Feed is the source that the first of these named, and FeedAhead by how much
+	// it was dated ahead of this machine's clock; nil if none was heard.
+	Feed      string
+	FeedAhead *time.Duration
 
 	HealthChannel string
 	HealthHeard   bool

@@ -5,21 +5,23 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tickstock/tickstream/health/cause"
 	"github.com/tickstock/tickstream/pipeline/presence"
 )
 
 const (
 	// freshReport is how old a component's report may be.
-	freshReport = 3 * presence.Interval
+	freshReport = 5 * presence.Interval / 2
 	// slack is what a health event may be late by.
 	slack = 2 * time.Second
 	// freshTick is how old the newest tick may be while ticks flow.
 	freshTick = 5 * time.Second
 	// slowFeed is a last tick so recent that not hearing one says nothing.
 	slowFeed = 10 * time.Second
-
-	noticeableSkew = 500 * time.Millisecond
-	harmfulSkew    = 5 * time.Second // ticks of the future are refused
+	// quietFeed is how long a steady feed may pause, and unlikely how many times
+	// longer than the mean pause between its ticks that must be to say something.
+	quietFeed = 4 * time.Second
+	unlikely  = 20
 
 	noticeableBacklog = 1_000
 	harmfulBacklog    = 50_000
@@ -39,13 +41,17 @@ func Judge(f Facts) []Check {
 	r.add("one_bridge", "one bridge a source", []string{"bridge"}, f.oneBridge)
 	r.add("subscribed", "bridge subscribed", []string{"redis", "bridge"}, f.subscribed)
 	r.add("feed", "ticks come in", []string{"redis"}, f.feed)
-	r.add("tick_age", "newest tick", []string{"streams", "bridge", "subscribed", "feed"}, f.tickAge)
+	needed := []string{"streams", "bridge", "subscribed", "feed"}
+	if f.tickAge().state == Failed {
+		needed = append(needed, "clocks") // of another time ticks are refused
+	}
+	r.add("tick_age", "newest tick", needed, f.tickAge)
 	r.add("growing", "TICKS growing", []string{"tick_age"}, f.growing)
 	r.add("spool", "bridge's spool", []string{"bridge"}, f.NATS.spool)
 	r.add("lag", "consumers keep up", []string{"streams", "pipeline"}, f.NATS.lag)
 	r.add("health_nats", "health on NATS", []string{"streams", "health"}, f.healthOnNATS)
 	// What was heard stands for itself, even if NATS cannot tell of health.
-	needs := []string{"redis", "health"}
+	needs := []string{"redis", "health", "health_nats"}
 	if f.Redis.HealthHeard {
 		needs = needs[:1]
 	}
@@ -63,8 +69,8 @@ func Judge(f Facts) []Check {
 func (r *report) anyFailed() bool { return !Healthy(r.checks) }
 
 func (n NATS) reachable() verdict {
-	if v, bad := failedIf(n.Err, "start NATS, or point --nats (NATS_URL) at it"); bad {
-		return v
+	if n.Err != "" {
+		return blame(Failed, cause.NATSDown, n.Err)
 	}
 	return ok(fmt.Sprintf("%s, round trip %s, server %s", n.URL, short(n.RTT), n.Version))
 }
@@ -88,39 +94,10 @@ func (n NATS) streams() verdict {
 }
 
 func (r Redis) reachable() verdict {
-	if v, bad := failedIf(r.Err, "start Redis, or point --redis (REDIS_URL) at it"); bad {
-		return v
+	if r.Err != "" {
+		return blame(Failed, cause.RedisDown, r.Err)
 	}
 	return ok(fmt.Sprintf("%s, round trip %s, server %s", r.URL, short(r.RTT), r.Version))
-}
-
-func (f Facts) clocks() verdict {
-	var said []string
-	state := OK
-	for _, clock := range []struct {
-		name string
-		skew *time.Duration
-	}{{"NATS", f.NATS.Skew}, {"Redis", f.Redis.Skew}} {
-		if clock.skew == nil {
-			continue
-		}
-		skew := *clock.skew
-		said = append(said, fmt.Sprintf("%s %+d ms", clock.name, skew.Milliseconds()))
-		switch {
-		case skew.Abs() > harmfulSkew:
-			state = Failed
-		case skew.Abs() > noticeableSkew && state == OK:
-			state = Warning
-		}
-	}
-	if len(said) == 0 {
-		return notToSee("no server to compare with")
-	}
-	v := verdict{state: state, detail: strings.Join(said, ", ") + " against this machine"}
-	if state != OK {
-		v.mend = "let NTP set the clocks: ticks of the future are refused, and lags are measured wrong"
-	}
-	return v
 }
 
 // component judges whether a role runs, by the freshest of its reports.
@@ -142,10 +119,19 @@ func (n NATS) component(role string) verdict {
 	}
 	start := fmt.Sprintf("start it (tickstream %s, or docker compose up -d %s) and look at its log", role, role)
 	switch {
+	case newest == nil && role == presence.RoleHealth:
+		return blame(Failed, cause.HealthDead, "it is not running, for none reports itself")
 	case newest == nil:
 		return failed("not running: no "+role+" reports itself", start)
 	case age > freshReport:
-		return failed(fmt.Sprintf("died or hangs: its last report is %s old (%s, pid %d)", short(age), newest.Host, newest.PID), start)
+		died := fmt.Sprintf("it died or hangs, and its last report is %s old (%s, pid %d)", short(age), newest.Host, newest.PID)
+		switch role {
+		case presence.RoleHealth:
+			return blame(Failed, cause.HealthDead, died)
+		case presence.RolePipeline:
+			return blame(Failed, cause.PipelineStalled, died)
+		}
+		return failed(died, start)
 	}
 	detail := fmt.Sprintf("%s, pid %d, reported %s ago", newest.Host, newest.PID, short(age))
 	if count > 1 {

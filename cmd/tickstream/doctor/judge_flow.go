@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tickstock/tickstream/health/cause"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/presence"
 )
@@ -60,13 +61,11 @@ func (f Facts) subscribed() verdict {
 	case r.SubscribersErr != "":
 		return failed(r.SubscribersErr, "allow this Redis user PUBSUB")
 	case bridge != nil && !bridge.Subscribed:
-		return failed(fmt.Sprintf("the bridge says that it is not reading %s (failed connects: %d)", bridge.Source, bridge.FailedConnects),
-			"look at the bridge's log; check its --redis (REDIS_URL)")
+		return blame(Failed, cause.BridgeDeaf, fmt.Sprintf("it says that it is not reading %s (failed connects: %d)", bridge.Source, bridge.FailedConnects))
 	case r.SourceIsStream:
 		return ok("reads the Redis stream " + r.Source)
 	case r.TickSubscribers == 0:
-		return failed(fmt.Sprintf("nobody is subscribed to %s on this Redis, though the bridge says it reads", r.Source),
-			"the bridge reads another Redis or channel: compare its --redis (REDIS_URL) and --redis-namespace with these")
+		return blame(Failed, cause.BridgeDeaf, fmt.Sprintf("nobody listens to %s on this Redis, so it reads another Redis or channel", r.Source))
 	}
 	return ok(fmt.Sprintf("%d subscribed to %s", r.TickSubscribers, r.Source))
 }
@@ -88,10 +87,19 @@ func (f Facts) feed() verdict {
 	} else if r.Heard > 0 {
 		return ok(fmt.Sprintf("%d in %s on %s (%.1f/s)%s", r.Heard, short(r.Listened), r.Source, float64(r.Heard)/r.Listened.Seconds(), from))
 	}
-	if last := f.NATS.LastTick; last != nil && last.Age < slowFeed {
+	if last := f.NATS.LastTick; last != nil && last.Age < slowFeed && !f.quiet() {
 		return ok(fmt.Sprintf("none while listening for %s, the last one %s ago", short(r.Listened), short(last.Age)))
 	}
 	return f.silence()
+}
+
+// quiet tells that ticks came steadily in a session and do so no more.
+func (f Facts) quiet() bool {
+	n, last := f.NATS.LastMinute, f.NATS.LastTick
+	if last == nil || n == 0 || !f.NATS.SessionActive {
+		return false
+	}
+	return last.Age > max(quietFeed, unlikely*time.Minute/time.Duration(n)) //nolint:gosec // not so many in a minute
 }
 
 // silence judges that no tick comes in: out of market hours it is no fault.
@@ -104,16 +112,19 @@ func (f Facts) silence() verdict {
 	if f.NATS.Err != "" || f.NATS.JetStreamErr != "" || f.NATS.HealthErr != "" {
 		return warning(said+": the market is closed, or the producer does not publish; which of them, NATS could tell", mend)
 	}
+	if f.quiet() {
+		return blame(Failed, cause.NoPublisher, fmt.Sprintf("%s, where %d came in the minute before", said, f.NATS.LastMinute))
+	}
 	fresh := f.NATS.Health != nil && f.NATS.HealthAge <= f.HealthInterval+slack
 	switch {
 	case fresh && faulty(f.NATS.Health.Status):
-		return failed(said+", and health counts that as a fault: the producer does not publish", mend)
+		return blame(Failed, cause.NoPublisher, said+", and health counts that as a fault: the producer does not publish")
 	case fresh && f.NATS.Health.Status == event.StatusHealthy:
 		return warning(said+": the market is closed, as health sees no fault in it", mend)
 	case !f.NATS.SessionActive:
 		return warning(said+": no session is active, so the market is closed or none was started; or the producer does not publish", mend)
 	}
-	return failed(said+" while a session is active: the producer does not publish, or the market has closed", mend)
+	return blame(Failed, cause.NoPublisher, said+" while a session is active: the producer does not publish, or the market has closed")
 }
 
 // flowing is whether ticks were seen to come in while watching.
@@ -181,8 +192,11 @@ func (n NATS) lag() verdict {
 	}
 	var said []string
 	var most Consumer
+	var waiting uint64
+	var oldest time.Duration
 	state := OK
 	for _, c := range n.Consumers {
+		waiting, oldest = waiting+c.Pending+uint64(max(0, c.Unacked)), max(oldest, c.Lag)
 		if c.Pending+uint64(max(0, c.Unacked)) > most.Pending+uint64(max(0, most.Unacked)) {
 			most = c
 		}
@@ -195,6 +209,9 @@ func (n NATS) lag() verdict {
 		case c.Pending > noticeableBacklog && state == OK:
 			state = Warning
 		}
+	}
+	if n.PipelineStill && oldest > freshReport {
+		return blame(Failed, cause.PipelineStalled, fmt.Sprintf("it reports itself and reads nothing, and %d messages wait, the oldest for %s", waiting, short(oldest)))
 	}
 	if len(said) == 0 {
 		said = append(said, fmt.Sprintf("%d consumers, none has more than %d to read and %d unacknowledged", len(n.Consumers), most.Pending, most.Unacked))

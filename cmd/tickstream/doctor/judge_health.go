@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tickstock/tickstream/health/cause"
 	"github.com/tickstock/tickstream/pipeline/event"
 	"github.com/tickstock/tickstream/pipeline/presence"
 )
@@ -15,11 +16,10 @@ func (f Facts) healthOnNATS() verdict {
 		return v
 	}
 	if n.Health == nil {
-		return failed("no health event was ever published, though health runs", "look at the log of health")
+		return blame(Failed, cause.HealthDead, "no event was ever published on NATS, though it runs")
 	}
 	if limit := f.HealthInterval + slack; n.HealthAge > limit {
-		return failed(fmt.Sprintf("the last event is %s old, one is due every %s", short(n.HealthAge), short(f.HealthInterval)),
-			"health runs but does not publish: look at its log; compare --health-interval")
+		return blame(Failed, cause.HealthDead, fmt.Sprintf("it runs, but its last event on NATS is %s old, and one is due every %s", short(n.HealthAge), short(f.HealthInterval)))
 	}
 	return ok(fmt.Sprintf("last event %s ago", short(n.HealthAge)))
 }
@@ -68,14 +68,26 @@ func (f Facts) status(explained bool) verdict {
 	return warning(detail, "")
 }
 
+// simulated is the source of ticks that need no AppV2.
+const simulated = "simulated"
+
+// appV2 judges whether somebody shows health. That nobody does is a fault where
+// somebody did, or where ticks come from a real feed: AppV2 is there then.
 func (f Facts) appV2() verdict {
 	r := f.Redis
 	if r.SubscribersErr != "" {
 		return failed(r.SubscribersErr, "allow this Redis user PUBSUB")
 	}
 	if r.HealthSubscribers == 0 {
-		return warning("nobody is subscribed to "+r.HealthChannel,
-			"if AppV2 is running, it uses another Redis: compare its settings with --redis (REDIS_URL)")
+		for _, report := range f.NATS.Components {
+			if report.Health != nil && !report.Health.LeftAt.IsZero() {
+				return blame(Failed, cause.NobodyListens, fmt.Sprintf("AppV2 left %s at %s", r.HealthChannel, report.Health.LeftAt.UTC().Format("15:04:05 UTC")))
+			}
+		}
+		if r.Feed != "" && r.Feed != simulated {
+			return blame(Failed, cause.NobodyListens, fmt.Sprintf("none is on %s, though ticks come in from %s", r.HealthChannel, r.Feed))
+		}
+		return blame(Warning, cause.NobodyListens, "none is on "+r.HealthChannel)
 	}
 	return ok(fmt.Sprintf("%d subscribed to %s", r.HealthSubscribers, r.HealthChannel))
 }

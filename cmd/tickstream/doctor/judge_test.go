@@ -68,16 +68,25 @@ func TestJudge(t *testing.T) {
 		// alone is that nothing else is broken; it is always so unless stated.
 		others []string
 	}{
-		"NATS away":        {func(f *doctor.Facts) { f.NATS = doctor.NATS{Err: "refused"}; f.Redis.HealthHeard = true }, "nats", doctor.Failed, "refused", nil},
-		"no JetStream":     {func(f *doctor.Facts) { f.NATS.JetStreamErr = "not enabled" }, "jetstream", doctor.Failed, "-js", nil},
-		"streams conflict": {func(f *doctor.Facts) { f.NATS.Findings = []string{"stream TICKS is odd", "two"} }, "streams", doctor.Failed, "stream TICKS is odd; two", nil},
-		"no permission":    {func(f *doctor.Facts) { f.NATS.VerifyErr = "permission denied" }, "streams", doctor.Failed, "permissions", nil},
-		"Redis away":       {func(f *doctor.Facts) { f.Redis = doctor.Redis{Err: "refused"} }, "redis", doctor.Failed, "--redis", nil},
-		"clock off":        {func(f *doctor.Facts) { f.NATS.Skew = pointer(-time.Second) }, "clocks", doctor.Warning, "NATS -1000 ms", nil},
-		"clock far off":    {func(f *doctor.Facts) { f.Redis.Skew = pointer(time.Minute) }, "clocks", doctor.Failed, "NTP", nil},
-		"no clock":         {func(f *doctor.Facts) { f.Redis.Skew, f.NATS.Skew = nil, nil }, "clocks", doctor.Skipped, "no server", nil},
-		"bridge gone":      {func(f *doctor.Facts) { f.NATS.Components[0].Role = "x" }, "bridge", doctor.Failed, "not running", nil},
-		"bridge hangs":     {func(f *doctor.Facts) { f.NATS.Ages[0] = 7 * time.Second }, "bridge", doctor.Failed, "7.0 s old", nil},
+		"NATS away":         {func(f *doctor.Facts) { f.NATS = doctor.NATS{Err: "refused"}; f.Redis.HealthHeard = true }, "nats", doctor.Failed, "refused", nil},
+		"no JetStream":      {func(f *doctor.Facts) { f.NATS.JetStreamErr = "not enabled" }, "jetstream", doctor.Failed, "-js", nil},
+		"streams conflict":  {func(f *doctor.Facts) { f.NATS.Findings = []string{"stream TICKS is odd", "two"} }, "streams", doctor.Failed, "stream TICKS is odd; two", nil},
+		"no permission":     {func(f *doctor.Facts) { f.NATS.VerifyErr = "permission denied" }, "streams", doctor.Failed, "permissions", nil},
+		"Redis away":        {func(f *doctor.Facts) { f.Redis = doctor.Redis{Err: "refused"} }, "redis", doctor.Failed, "--redis", nil},
+		"clock off":         {func(f *doctor.Facts) { f.NATS.Skew = pointer(-time.Second) }, "clocks", doctor.Warning, "NATS -1000 ms", nil},
+		"clock far off":     {func(f *doctor.Facts) { f.Redis.Skew = pointer(time.Minute) }, "clocks", doctor.Failed, "NTP", nil},
+		"the feed is ahead": {func(f *doctor.Facts) { f.Redis.FeedAhead = pointer(30 * time.Second) }, "clocks", doctor.Failed, "the feed +30000 ms", nil},
+		"the feed is late":  {func(f *doctor.Facts) { f.Redis.FeedAhead = pointer(-15 * time.Minute) }, "clocks", doctor.Warning, "unless it is delayed", nil},
+		"ticks of the future are refused": {func(f *doctor.Facts) {
+			f.Redis.FeedAhead, f.NATS.LastTick.Age, f.NATS.LastTick.New = pointer(2*time.Minute), time.Minute, false
+		}, "clocks", doctor.Failed, "the clocks disagree", []string{}},
+		"a bridge of another time": {func(f *doctor.Facts) {
+			f.NATS.Components[0].StoredAt = time.Now()
+			f.NATS.Components[0].ReportedAt = f.NATS.Components[0].StoredAt.Add(-time.Minute)
+		}, "clocks", doctor.Failed, "the host of bridge -59999 ms", nil},
+		"no clock":     {func(f *doctor.Facts) { f.Redis.Skew, f.NATS.Skew = nil, nil }, "clocks", doctor.Skipped, "no server", nil},
+		"bridge gone":  {func(f *doctor.Facts) { f.NATS.Components[0].Role = "x" }, "bridge", doctor.Failed, "not running", nil},
+		"bridge hangs": {func(f *doctor.Facts) { f.NATS.Ages[0] = 7 * time.Second }, "bridge", doctor.Failed, "7.0 s old", nil},
 		"health hangs": {func(f *doctor.Facts) {
 			f.NATS.Ages[2] = 7 * time.Second
 			f.Redis.HealthHeard = false
@@ -104,7 +113,19 @@ func TestJudge(t *testing.T) {
 		"a slow feed": {func(f *doctor.Facts) {
 			f.Redis.Heard, f.NATS.LastTick.Age, f.NATS.LastTick.New = 0, 8*time.Second, false
 		}, "feed", doctor.OK, "the last one 8.0 s ago", nil},
-		"market closed":        {func(f *doctor.Facts) { silence(f); f.NATS.SessionActive = true }, "feed", doctor.Warning, "the market is closed", nil},
+		"market closed": {func(f *doctor.Facts) { silence(f); f.NATS.SessionActive = true }, "feed", doctor.Warning, "the market is closed", nil},
+		"a steady feed ends": {func(f *doctor.Facts) {
+			silence(f)
+			f.NATS.LastTick.Age, f.NATS.LastMinute = 4500*time.Millisecond, 3600
+		}, "feed", doctor.Failed, "nobody publishes ticks: no tick on ticks for 4.5 s, where 3600 came", nil},
+		"a slow feed pauses": {func(f *doctor.Facts) {
+			silence(f)
+			f.NATS.LastTick.Age, f.NATS.LastMinute = 4500*time.Millisecond, 60
+		}, "feed", doctor.OK, "the last one 4.5 s ago", nil},
+		"a feed that the session ended": {func(f *doctor.Facts) {
+			silence(f)
+			f.NATS.LastTick.Age, f.NATS.LastMinute, f.NATS.SessionActive = 15*time.Second, 3600, false
+		}, "feed", doctor.Warning, "the market is closed", nil},
 		"producer down":        {func(f *doctor.Facts) { silence(f); setStatus(f, event.StatusError) }, "feed", doctor.Failed, "does not publish", nil},
 		"silence, health too":  {func(f *doctor.Facts) { silence(f); f.NATS.HealthAge = time.Minute }, "feed", doctor.Failed, "while a session is active", []string{"health_nats"}},
 		"silence without NATS": {func(f *doctor.Facts) { silence(f); f.NATS = doctor.NATS{Err: "refused"}; f.Redis.HealthHeard = true }, "feed", doctor.Warning, "NATS could tell", []string{"nats"}},
@@ -132,22 +153,33 @@ func TestJudge(t *testing.T) {
 		"a channel slower than the watch": {func(f *doctor.Facts) {
 			f.Redis.Heard, f.NATS.Watched, f.NATS.LastTick.Age, f.NATS.LastTick.New = 1, 6*time.Second, 6*time.Second, false
 		}, "tick_age", doctor.OK, "as slow as the feed", nil},
-		"TICKS is empty":       {func(f *doctor.Facts) { f.NATS.LastTick = nil }, "tick_age", doctor.Failed, "TICKS holds none", nil},
-		"a backlog":            {func(f *doctor.Facts) { f.NATS.Consumers[0].Pending = 2000 }, "lag", doctor.Warning, "2000 to read", nil},
-		"a large backlog":      {func(f *doctor.Facts) { f.NATS.Consumers[0].Pending = 60_000 }, "lag", doctor.Failed, "slower than the feed", nil},
-		"no consumer":          {func(f *doctor.Facts) { f.NATS.Consumers = nil }, "lag", doctor.Warning, "no durable consumer", nil},
-		"health is late":       {func(f *doctor.Facts) { f.NATS.HealthAge = 8 * time.Second }, "health_nats", doctor.Failed, "8.0 s old", nil},
-		"no health event":      {func(f *doctor.Facts) { f.NATS.Health = nil }, "health_nats", doctor.Failed, "ever", nil},
-		"no health on Redis":   {func(f *doctor.Facts) { f.Redis.HealthHeard = false }, "health_redis", doctor.Failed, "no event on health", nil},
-		"no heartbeat":         {func(f *doctor.Facts) { f.Redis.Heartbeat = nil }, "health_redis", doctor.Failed, "offline", nil},
-		"an old heartbeat":     {func(f *doctor.Facts) { f.Redis.Heartbeat = pointer(time.Minute) }, "health_redis", doctor.Failed, "1m0s old", nil},
-		"degraded":             {func(f *doctor.Facts) { setStatus(f, event.StatusDegraded) }, "status", doctor.Warning, "it is slow", nil},
-		"error by itself":      {func(f *doctor.Facts) { setStatus(f, event.StatusError) }, "status", doctor.Failed, "it is slow", nil},
-		"error in older words": {func(f *doctor.Facts) { setStatus(f, "critical") }, "status", doctor.Failed, "it is slow", nil},
-		"AppV2 away":           {func(f *doctor.Facts) { f.Redis.HealthSubscribers = 0 }, "appv2", doctor.Warning, "nobody", nil},
-		"database away":        {func(f *doctor.Facts) { f.Database.Err = "refused" }, "database", doctor.Failed, "--database", nil},
-		"tables missing":       {func(f *doctor.Facts) { f.Database.Missing = []string{"a", "b"} }, "tables", doctor.Warning, "a, b", nil},
-		"universe missing":     {func(f *doctor.Facts) { f.Database.UniverseErr = "no key" }, "universe", doctor.Warning, "--universe", nil},
+		"TICKS is empty":  {func(f *doctor.Facts) { f.NATS.LastTick = nil }, "tick_age", doctor.Failed, "TICKS holds none", nil},
+		"a backlog":       {func(f *doctor.Facts) { f.NATS.Consumers[0].Pending = 2000 }, "lag", doctor.Warning, "2000 to read", nil},
+		"a large backlog": {func(f *doctor.Facts) { f.NATS.Consumers[0].Pending = 60_000 }, "lag", doctor.Failed, "slower than the feed", nil},
+		"the pipeline reads nothing": {func(f *doctor.Facts) {
+			f.NATS.PipelineStill, f.NATS.Consumers[0].Lag, f.NATS.Consumers[0].Pending = true, 6*time.Second, 300
+		}, "lag", doctor.Failed, "the pipeline has stalled: it reports itself and reads nothing, and 300 messages wait, the oldest for 6.0 s", nil},
+		"nothing for it to read": {func(f *doctor.Facts) { f.NATS.PipelineStill = true }, "lag", doctor.OK, "none has more", nil},
+		"the pipeline hangs":     {func(f *doctor.Facts) { f.NATS.Ages[1] = 6 * time.Second }, "pipeline", doctor.Failed, "the pipeline has stalled: it died or hangs", nil},
+		"no consumer":            {func(f *doctor.Facts) { f.NATS.Consumers = nil }, "lag", doctor.Warning, "no durable consumer", nil},
+		"health is late":         {func(f *doctor.Facts) { f.NATS.HealthAge = 8 * time.Second }, "health_nats", doctor.Failed, "8.0 s old", nil},
+		"no health event":        {func(f *doctor.Facts) { f.NATS.Health = nil }, "health_nats", doctor.Failed, "ever", nil},
+		"no health on Redis":     {func(f *doctor.Facts) { f.Redis.HealthHeard = false }, "health_redis", doctor.Failed, "no event on health", nil},
+		"no heartbeat":           {func(f *doctor.Facts) { f.Redis.Heartbeat = nil }, "health_redis", doctor.Failed, "offline", nil},
+		"an old heartbeat":       {func(f *doctor.Facts) { f.Redis.Heartbeat = pointer(time.Minute) }, "health_redis", doctor.Failed, "1m0s old", nil},
+		"degraded":               {func(f *doctor.Facts) { setStatus(f, event.StatusDegraded) }, "status", doctor.Warning, "it is slow", nil},
+		"error by itself":        {func(f *doctor.Facts) { setStatus(f, event.StatusError) }, "status", doctor.Failed, "it is slow", nil},
+		"error in older words":   {func(f *doctor.Facts) { setStatus(f, "critical") }, "status", doctor.Failed, "it is slow", nil},
+		"AppV2 left": {func(f *doctor.Facts) {
+			f.Redis.HealthSubscribers = 0
+			f.NATS.Components[2].Health = &presence.Health{LeftAt: time.Date(2025, time.October, 7, 16, 0, 0, 0, time.UTC)}
+		}, "appv2", doctor.Failed, "nobody is subscribed to health: AppV2 left health at 16:00:00 UTC", nil},
+		"AppV2 publishes and does not listen": {func(f *doctor.Facts) { f.Redis.HealthSubscribers, f.Redis.Feed = 0, "polygon" }, "appv2", doctor.Failed, "though ticks come in from polygon", nil},
+		"no AppV2, only a simulated feed":     {func(f *doctor.Facts) { f.Redis.HealthSubscribers, f.Redis.Feed = 0, "simulated" }, "appv2", doctor.Warning, "UNKNOWN", nil},
+		"AppV2 away":                          {func(f *doctor.Facts) { f.Redis.HealthSubscribers = 0 }, "appv2", doctor.Warning, "nobody", nil},
+		"database away":                       {func(f *doctor.Facts) { f.Database.Err = "refused" }, "database", doctor.Failed, "--database", nil},
+		"tables missing":                      {func(f *doctor.Facts) { f.Database.Missing = []string{"a", "b"} }, "tables", doctor.Warning, "a, b", nil},
+		"universe missing":                    {func(f *doctor.Facts) { f.Database.UniverseErr = "no key" }, "universe", doctor.Warning, "--universe", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			facts := well()

@@ -43,6 +43,9 @@ type Config struct {
 	// to 1. Together at most 1, where the last two count twice: each needs
 	// another tick to follow. Default to 0.
 	Malformed, Late, Duplicate, OutOfOrder float64
+	// ClockOff is by how much the feed's clock is ahead, as that of a host which
+	// nobody sets; it is behind where this is negative. Defaults to 0.
+	ClockOff time.Duration
 	// LateBy is how old a late tick is at most. Defaults to 2 min.
 	LateBy time.Duration
 

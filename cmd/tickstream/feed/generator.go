@@ -166,7 +166,7 @@ func (g *Generator) step(w *walk, at time.Time) sample {
 	volume := int64(w.size * dayCurve(at) * math.Exp(0.8*g.rng.NormFloat64()))
 	spread := g.rng.Int64N(3)
 	return sample{
-		shape: g.cfg.Shape, quoted: w.quoted, source: g.cfg.Source, at: at,
+		shape: g.cfg.Shape, quoted: w.quoted, source: g.cfg.Source, at: at.Add(g.cfg.ClockOff),
 		open: open, cents: cents, high: max(open, cents) + spread, low: max(1, min(open, cents)-spread),
 		volume: max(1, volume),
 	}

@@ -1,11 +1,10 @@
 import { $, colour, say } from "./dom.js";
-import { clock, hour, late, rate, whole } from "./format.js";
+import { clock, hour, inMinutes, late, rate, reach, whole } from "./format.js";
 
-const WINDOW = 15 * 60; // seconds
 const GAP = 25000; // milliseconds without a point are a hole in the line
 const CHARTS = [
   { id: "chart-ticks", series: [["ticks", "accent"]], value: (p) => [rate(p.ticks), "ticks/s"] },
-  { id: "chart-lag", series: [["lag", "accent"]], 
+  { id: "chart-lag", series: [["lag", "accent"]],
     value: (p) => { const [n, unit] = late(p.lag).split(/ (?=\D+$)/); return [n, unit ?? ""]; }, tick: (ms) => (ms < 1000 ? whole(ms) : `${ms / 1000} s`) },
   { id: "chart-bars", series: [["bars", "accent"]], value: (p) => [rate(p.bars), "bars/min"] },
   { id: "chart-symbols", series: [["active", "good"], ["stale", "warning"]], value: (p) => [whole(p.active), `active, ${whole(p.stale)} stale`] },
@@ -41,7 +40,7 @@ function make(chart, box) {
     ...size(box), legend: { show: false }, padding: [6, 6, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: "minutes" } },
     scales: {
-      x: { range: () => [now / 1000 - WINDOW, now / 1000] },
+      x: { range: () => [(now - reach(points, now)) / 1000, now / 1000] },
       y: { range: (_, low, high) => [0, high > 0 ? high * 1.15 : 1] },
     },
     axes: [
@@ -90,7 +89,7 @@ function readouts() {
     const [value, unit] = chart.value(p), shown = $(chart.id).querySelector(".value");
     say(shown.querySelector("b"), value);
     say(shown.querySelector("span"), pointed ? `${unit} at ${clock(p.at)}` : unit);
-    if (!pointed) box.setAttribute("aria-label", `${$(chart.id).querySelector("h2").textContent} over the last 15 minutes, now ${value} ${unit}`);
+    if (!pointed) box.setAttribute("aria-label", `${$(chart.id).querySelector("h2").textContent} over the last ${inMinutes(reach(points, now))}, now ${value} ${unit}`);
   }
 }
 

@@ -1,6 +1,6 @@
 // SILENT is how long nothing may come before the page says so. Something comes
 // every second.
-const SILENT = 12000;
+const SILENT = 8000;
 const AGAIN = 2000;
 
 // follow hands each event to take[its name] and tells whether the stream is live,

@@ -33,6 +33,15 @@ export function span(s) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+// reach is how far back charts go, in milliseconds: as far as there are points, at
+// least two and at most fifteen minutes.
+export function reach(points, now) {
+  const whole = Math.ceil((now - (points[0]?.at ?? now)) / 60000);
+  return Math.min(15, Math.max(2, whole)) * 60000;
+}
+
+export const inMinutes = (ms) => `${Math.round(ms / 60000)} minutes`;
+
 export function bytes(n) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let i = 0;

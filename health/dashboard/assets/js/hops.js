@@ -8,8 +8,17 @@ const NAMES = {
 const BRANCHES = ["store", "egress"]; // whose stations are small
 const WORDS = { good: "works", warning: "impaired", bad: "broken", waiting: "not measured yet", off: "not used", unknown: "not known" };
 
+let last = [];
+
+// loseHops takes back what health is not there to tell any more.
+export function loseHops() {
+  showHops(last.map((hop) => (hop.id === "health" ? { ...hop, tone: "bad", rate: null, note: "no word" } :
+    { ...hop, tone: hop.tone === "off" ? "off" : "unknown" })));
+}
+
 // showHops draws the picture: what passes each station, how late, how it is.
 export function showHops(hops) {
+  last = hops;
   redraw($("hops"), hops, () => hops.map(station));
 }
 

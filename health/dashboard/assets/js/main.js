@@ -1,7 +1,7 @@
 import { $, say } from "./dom.js";
 import { follow } from "./events.js";
 import { showState, showSilence, drawStrip } from "./status.js";
-import { showHops } from "./hops.js";
+import { loseHops, showHops } from "./hops.js";
 import { makeCharts, restyleCharts, showPoints } from "./charts.js";
 import { makeCandles, restyleCandles, barsGrew, pick } from "./candles.js";
 import { showFeed } from "./feed.js";
@@ -55,7 +55,9 @@ function tell(state, quiet) {
   const link = $("link");
   link.dataset.state = state;
   say(link, state);
-  if (state === "silent") showSilence(quiet);
+  if (state !== "silent") return;
+  showSilence(quiet);
+  loseHops();
 }
 
 const dark = matchMedia("(prefers-color-scheme: dark)");

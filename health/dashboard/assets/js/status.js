@@ -1,8 +1,7 @@
 import { $, h, say, redraw, colour } from "./dom.js";
-import { clock, late, many, rate, sentence, span, whole } from "./format.js";
+import { clock, inMinutes, late, many, rate, reach, sentence, span, whole } from "./format.js";
 
 const GRADES = { error: ["bad", "Error"], warning: ["warning", "Warning"], info: ["waiting", "Note"] };
-const STRIP = 15 * 60 * 1000;
 const TONES = { healthy: "good", degraded: "warning", warning: "warning", starting: "waiting", stopping: "waiting" };
 
 let last = null, silent = false;
@@ -31,8 +30,8 @@ export function showSilence(ms) {
   silent = true;
   say($("as-of"), "no word since");
   redraw($("issues"), "silent", () => [issue([{
-    severity: "error", sentence: "this page is cut off from the health process: it ended, it hangs, or the network between is down",
-    mend: "see whether tickstream health (or up) runs and look at its log; the page connects again by itself",
+    severity: "error", sentence: "health has stopped publishing: its process has ended or hangs, or the network to it is down",
+    mend: "start it again (tickstream health, or up) and look at its log; this page goes on by itself when it is back",
   }])]);
   announce("no word from health", 1);
 }
@@ -101,17 +100,19 @@ export function drawStrip(points, now) {
   ctx.scale(scale, scale);
   ctx.fillStyle = colour("line");
   ctx.fillRect(0, 0, width, height);
-  const x = (at) => Math.max(0, width * (1 - (now - at) / STRIP));
+  const window = reach(points, now);
+  const x = (at) => Math.max(0, width * (1 - (now - at) / window));
+  say($("strip-from"), `${inMinutes(window)} ago`);
   const paint = {};
   let troubled = 0;
   points.forEach((p, i) => {
     const end = Math.min(points[i + 1]?.at ?? now, p.at + 15000);
-    if (end < now - STRIP) return;
+    if (end < now - window) return;
     const tone = TONES[p.status] ?? "bad";
     if (tone === "bad" || tone === "warning") troubled += end - p.at;
     ctx.fillStyle = paint[tone] ??= colour(tone);
     const from = Math.floor(x(p.at));
     ctx.fillRect(from, 0, Math.max(1, Math.ceil(x(end)) - from), height);
   });
-  canvas.setAttribute("aria-label", `Status over the last 15 minutes: ${troubled ? `not well for ${span(troubled / 1000)}` : "no trouble"}`);
+  canvas.setAttribute("aria-label", `Status over the last ${inMinutes(window)}: ${troubled ? `not well for ${span(troubled / 1000)}` : "no trouble"}`);
 }
