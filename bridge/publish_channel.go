@@ -226,8 +226,9 @@ func (p *publisher) reconcile(ctx context.Context, stored position) error {
 			n++
 		}
 		if n == 0 {
+			// Not behind the end of the survey: what was heard later, and is in the
+			// backlog yet, may be stored before that.
 			p.backlog.giveBack()
-			p.backlog.settle(0, known.end)
 			p.unreconciled = false
 			return nil
 		}
