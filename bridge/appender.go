@@ -50,6 +50,7 @@ type appender struct {
 	fenced bool
 
 	open      string                    // a fast batch that is begun and of which is not known whether it has ended
+	ended     string                    // the batch that was ended last
 	last      place                     // of what was acknowledged or found last; all of a batch is behind it
 	overtaken bool                      // what this bridge heard and did not publish yet may be before last
 	retries   atomic.Int64              // batches that had to be tried again
@@ -168,9 +169,7 @@ const maxRefusals = 16
 // the batch that was begun last.
 func (a *appender) lookUp(ctx context.Context, d *delivery) error {
 	if a.open != "" {
-		ending, cancel := context.WithTimeout(ctx, a.timeout)
-		defer cancel()
-		if err := a.fast.end(ending, d.msgs[0].Subject, a.open); err != nil {
+		if err := a.end(ctx, d.msgs[0].Subject, a.open); err != nil {
 			return err
 		}
 		a.open = ""
@@ -181,6 +180,17 @@ func (a *appender) lookUp(ctx context.Context, d *delivery) error {
 	}
 	if err := d.search.run(ctx); err != nil {
 		return err
+	}
+	for d.search.under != "" && d.search.under != a.ended {
+		// Not the one that was begun here last: an earlier one that came late, or
+		// that of a bridge which stood still before it began. It may be in the
+		// middle of it, with what is missing here to come.
+		if err := a.end(ctx, d.msgs[0].Subject, d.search.under); err != nil {
+			return err
+		}
+		if err := d.search.run(ctx); err != nil {
+			return err
+		}
 	}
 	a.last = place{created: d.search.created, seq: d.search.next - 1}
 	d.msgs, d.unsure = d.search.withoutFound(d.msgs), false

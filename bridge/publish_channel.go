@@ -85,11 +85,21 @@ func (p *publisher) lead(ctx context.Context) error {
 	}
 }
 
-// lookAround finds out what of the backlog is stored already.
+// lookAround finds out what of the backlog is stored already, once nothing more
+// of it can come of a batch that another bridge began.
 func (p *publisher) lookAround(ctx context.Context, b *batch) (err error) {
 	b.shared, b.upTo = true, p.names.heardLast()
-	if b.behind, b.known, err = p.surveyBacklog(ctx); err != nil {
-		return err
+	for {
+		if b.behind, b.known, err = p.surveyBacklog(ctx); err != nil {
+			return err
+		}
+		begun := b.known.batch
+		if begun == "" || begun == p.appender.ended {
+			break
+		}
+		if err := p.appender.endAnother(ctx, func(context.Context) (string, error) { return begun, nil }); err != nil {
+			return err
+		}
 	}
 	p.appender.last, p.appender.overtaken = b.known.end, false
 	return nil

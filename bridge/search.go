@@ -34,14 +34,14 @@ type search struct {
 	// visit, where set, is given each id on the way, and begun is called
 	// whenever the way is begun, as again where the stream was made anew.
 	visit func(id string)
-	// header, where set, is given each header on the way.
-	header func(nats.Header)
-	begun  func()
+	begun func()
 	// rename, where set, makes of an id that of the same message as it is looked for.
 	rename func(id string) string
 
 	created time.Time // of the stream that next is a place in
 	next    uint64
+	batch   string // that began last on the way
+	under   string // the batch in which came what was found last
 }
 
 func newSearch(js jetstream.JetStream, stream string, timeout time.Duration, since time.Time, behind place, ids []string) *search {
@@ -66,6 +66,7 @@ func (s *search) run(ctx context.Context) error {
 		for id := range s.found {
 			s.found[id] = false
 		}
+		s.batch, s.under = "", ""
 		if s.begun != nil {
 			s.begun()
 		}
@@ -167,8 +168,8 @@ func (s *search) readAtLeader(ctx context.Context, end uint64) error {
 func (s *search) note(seq uint64, header nats.Header) {
 	s.next = seq + 1
 	id := idOf(header)
-	if s.header != nil {
-		s.header(header)
+	if begun := header.Get(batchHeader); begun != "" {
+		s.batch = begun
 	}
 	if s.visit != nil {
 		s.visit(id)
@@ -177,7 +178,7 @@ func (s *search) note(seq uint64, header nats.Header) {
 		id = s.rename(id)
 	}
 	if _, wanted := s.found[id]; wanted {
-		s.found[id] = true
+		s.found[id], s.under = true, s.batch
 	}
 }
 
