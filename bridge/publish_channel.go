@@ -101,6 +101,9 @@ func (p *publisher) lookAround(ctx context.Context, b *batch) (err error) {
 			return err
 		}
 	}
+	if b.known.last.after(b.upTo) {
+		b.upTo = b.known.last // another heard, and stored, what is yet to be heard here
+	}
 	p.appender.last, p.appender.overtaken = b.known.end, false
 	return nil
 }
