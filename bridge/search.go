@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,6 +18,9 @@ const (
 	clockSkew = time.Minute
 	// shortTail is how many messages are read rather than looked up by time.
 	shortTail = 10_000
+	// lastSequenceHeader, of a message in an answer of several, is the sequence of
+	// the one before it in that answer; 0 in the first.
+	lastSequenceHeader = "Nats-Last-Sequence"
 	// readBatch is how many messages are asked for at once.
 	readBatch = 1000
 )
@@ -135,6 +139,7 @@ func (s *search) readOn(ctx context.Context, end uint64) error {
 	if err != nil {
 		return fmt.Errorf("read %s from sequence %d: %w", s.stream, from, err)
 	}
+	before := uint64(0)
 	for msg, err := range batch {
 		if errors.Is(err, jetstreamext.ErrNoMessages) {
 			return s.readAtLeader(ctx, end)
@@ -142,6 +147,12 @@ func (s *search) readOn(ctx context.Context, end uint64) error {
 		if err != nil {
 			return fmt.Errorf("read %s from sequence %d: %w", s.stream, s.next, err)
 		}
+		// A part of the answer may be lost with a connection, and the rest come
+		// over the next.
+		if told := msg.Header.Get(lastSequenceHeader); told != "" && told != strconv.FormatUint(before, 10) {
+			return fmt.Errorf("read %s from sequence %d: the answer has a hole before %d", s.stream, s.next, msg.Sequence)
+		}
+		before = msg.Sequence
 		s.note(msg.Sequence, msg.Header)
 	}
 	if s.next == from {
