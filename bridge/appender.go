@@ -192,7 +192,7 @@ func (a *appender) lookUp(ctx context.Context, d *delivery) error {
 			return err
 		}
 	}
-	a.last = place{created: d.search.created, seq: d.search.next - 1}
+	a.last = d.search.end()
 	d.msgs, d.unsure = d.search.withoutFound(d.msgs), false
 	return nil
 }

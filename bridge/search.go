@@ -44,6 +44,7 @@ type search struct {
 
 	created time.Time // of the stream that next is a place in
 	next    uint64
+	at      place  // of the last message on the way
 	batch   string // that began last on the way
 	under   string // the batch in which came what was found last
 }
@@ -70,7 +71,7 @@ func (s *search) run(ctx context.Context) error {
 		for id := range s.found {
 			s.found[id] = false
 		}
-		s.batch, s.under = "", ""
+		s.at, s.batch, s.under = place{}, "", ""
 		if s.begun != nil {
 			s.begun()
 		}
@@ -179,6 +180,7 @@ func (s *search) readAtLeader(ctx context.Context, end uint64) error {
 func (s *search) note(seq uint64, header nats.Header) {
 	s.next = seq + 1
 	id := idOf(header)
+	s.at = place{seq: seq, id: id}
 	if begun := header.Get(batchHeader); begun != "" {
 		s.batch = begun
 	}
@@ -191,6 +193,15 @@ func (s *search) note(seq uint64, header nats.Header) {
 	if _, wanted := s.found[id]; wanted {
 		s.found[id], s.under = true, s.batch
 	}
+}
+
+// end is the place up to which was read.
+func (s *search) end() place {
+	end := place{created: s.created, seq: s.next - 1}
+	if s.at.seq == end.seq {
+		end.id = s.at.id
+	}
+	return end
 }
 
 // withoutFound are those of msgs that the stream does not hold.

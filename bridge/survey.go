@@ -87,6 +87,6 @@ func (p *publisher) survey(ctx context.Context, behind place, since time.Time) (
 		return nil, fmt.Errorf("look up what is stored: %w", err)
 	}
 	s.sort()
-	s.end = place{created: reading.created, seq: reading.next - 1}
+	s.end = reading.end()
 	return s, nil
 }
