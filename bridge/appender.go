@@ -74,21 +74,20 @@ type delivery struct {
 	since time.Time   // nothing of them was stored before
 	// unsure: some may be stored without our knowing.
 	unsure bool
+	others bool    // another bridge may have stored some
 	search *search // for these; nil until it is needed
 }
 
 // append stores all of msgs, which were read in a term and each of which must
 // carry a message id, or tries until ctx ends or the term has ended without
-// them (errYielded). Where some may be stored already, since is from when on, and
-// it looks before it publishes; it is zero where that cannot be. msgs is used up.
-func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, since time.Time) error {
+// them (errYielded). since is when the oldest was read: this process may have stood
+// still with it for long, while another stored it. Where some may be stored already
+// (unsure), it looks before it publishes. msgs is used up.
+func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, since time.Time, unsure bool) error {
 	began := time.Now()
 	a.waitSince.Store(&began)
 	defer a.waitSince.Store(nil)
-	d := &delivery{msgs: msgs, since: since, unsure: !since.IsZero()}
-	if !d.unsure {
-		d.since = began
-	}
+	d := &delivery{msgs: msgs, since: since, unsure: unsure, others: unsure}
 	wait := newBackoff()
 	for attempt := 1; ; attempt++ {
 		if err := a.admit(ctx, term); err != nil {
@@ -175,7 +174,11 @@ func (a *appender) lookUp(ctx context.Context, d *delivery) error {
 		a.open = ""
 	}
 	if d.search == nil {
-		d.search = newSearch(a.js, a.stream, a.timeout, d.since, a.last, messageIDs(d.msgs))
+		behind := a.last
+		if d.others && !a.fenced {
+			behind = place{} // what others stored may be before the end of the last look
+		}
+		d.search = newSearch(a.js, a.stream, a.timeout, d.since, behind, messageIDs(d.msgs))
 		d.search.rename, d.search.visit = a.rename, a.notice(d.search)
 	}
 	if err := d.search.run(ctx); err != nil {

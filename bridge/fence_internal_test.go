@@ -84,7 +84,7 @@ func TestRestOfABatchThatComesLateIsRefused(t *testing.T) {
 			}
 			old.goOn(t, batch, msgs, 100)
 			expectCount(t, js, 100)
-			if err := a.append(t.Context(), 0, ticks("next.", 10), time.Time{}); err != nil {
+			if err := a.append(t.Context(), 0, ticks("next.", 10), time.Now(), false); err != nil {
 				t.Fatal(err)
 			}
 			expectCount(t, js, 110)
@@ -99,7 +99,7 @@ func TestPredecessorsBatchIsEnded(t *testing.T) {
 	js := ensured(t, server.JetStream())
 	old := testAppender(server.JetStream(), ProcessSafe)
 	old.reach(t)
-	if err := old.append(t.Context(), 0, ticks("first.", 500), time.Time{}); err != nil {
+	if err := old.append(t.Context(), 0, ticks("first.", 500), time.Now(), false); err != nil {
 		t.Fatal(err)
 	}
 	msgs := ticks("t.", 100)
@@ -127,7 +127,7 @@ func TestOthersMayWriteBetween(t *testing.T) {
 				go func() { // ends with the loop
 					for n := range 50 {
 						size := []int{1, 2, 300}[n%3]
-						if err := one.append(t.Context(), 0, ticks(prefix+string(rune('A'+n))+".", size), time.Time{}); err != nil {
+						if err := one.append(t.Context(), 0, ticks(prefix+string(rune('A'+n))+".", size), time.Now(), false); err != nil {
 							done <- err
 							return
 						}
@@ -161,7 +161,7 @@ func TestOthersMayWriteBetween(t *testing.T) {
 func TestBatchIntoADeletedStreamIsEnded(t *testing.T) {
 	js := ensured(t, testbed.StartNATS(t).JetStream())
 	a := testAppender(js, ProcessSafe)
-	if err := a.append(t.Context(), 0, ticks("a.", 500), time.Time{}); err != nil {
+	if err := a.append(t.Context(), 0, ticks("a.", 500), time.Now(), false); err != nil {
 		t.Fatal(err)
 	}
 	if err := js.DeleteStream(t.Context(), a.stream); err != nil {

@@ -124,7 +124,7 @@ func (p *publisher) surveyBacklog(ctx context.Context) (behind place, known *sur
 func (p *publisher) handleGap(ctx context.Context, b *batch, at int) error {
 	gap := b.all[at].gap
 	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx, func() uint32 { return b.all[at].at.beat }) {
-		if err := p.store(ctx, b, b.all[0].receivedAt); err != nil {
+		if err := p.store(ctx, b, b.all[0].receivedAt, true); err != nil {
 			return err
 		}
 		p.yieldedAt = gap.From

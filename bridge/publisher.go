@@ -145,7 +145,8 @@ func (p *publisher) place(b *batch) place {
 // handle stores the ticks and marks of a batch and rejects the rest.
 func (p *publisher) handle(ctx context.Context, b *batch) error {
 	b.msgs, b.kept = b.msgs[:0], b.kept[:0]
-	var unsure time.Time
+	var since time.Time
+	var unsure bool
 	b.out.reset()
 	for i := range b.all {
 		m := &b.all[i]
@@ -158,7 +159,8 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 		if b.known != nil && b.unsure(m) && b.known.has(m.at) {
 			continue
 		}
-		unsure = b.unsureSince(unsure, m)
+		unsure = unsure || b.unsure(m)
+		since = earlier(since, m.receivedAt)
 		if m.isMark() {
 			p.addMarks(b, m)
 			continue
@@ -171,24 +173,23 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 			b.msgs, b.kept = append(b.msgs, msg), append(b.kept, *m)
 		}
 	}
-	return p.store(ctx, b, unsure)
+	return p.store(ctx, b, since, unsure)
 }
 
-// unsureSince is the time from which on what is unsure may be stored, with m
-// besides what it was for; zero where nothing is unsure.
-func (b *batch) unsureSince(since time.Time, m *message) time.Time {
-	if b.unsure(m) && (since.IsZero() || m.receivedAt.Before(since)) {
-		return m.receivedAt
+// earlier is the earlier of two times, of which the first may be none yet.
+func earlier(since, at time.Time) time.Time {
+	if since.IsZero() || at.Before(since) {
+		return at
 	}
 	return since
 }
 
 // store stores what was made of a batch so far.
-func (p *publisher) store(ctx context.Context, b *batch, unsure time.Time) error {
+func (p *publisher) store(ctx context.Context, b *batch, since time.Time, unsure bool) error {
 	if len(b.msgs) == 0 {
 		return nil
 	}
-	if err := p.appender.append(ctx, b.term, b.msgs, unsure); err != nil {
+	if err := p.appender.append(ctx, b.term, b.msgs, since, unsure); err != nil {
 		return fmt.Errorf("store ticks: %w", err)
 	}
 	p.stored.Add(int64(len(b.kept)))
