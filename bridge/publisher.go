@@ -156,8 +156,8 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 			}
 			continue
 		}
-		if b.known != nil && b.unsure(m) && b.known.has(m.at) {
-			continue
+		if b.known != nil && b.unsure(m) && (b.known.has(m.at) || m.isMark() && !m.at.after(b.known.last)) {
+			continue // a mark ahead of what is stored would come behind it now
 		}
 		unsure = unsure || b.unsure(m)
 		since = earlier(since, m.receivedAt)

@@ -254,6 +254,26 @@ func TestRejectsOfAnotherAreFoundInEachBatch(t *testing.T) {
 	}
 }
 
+// A clock mark that this bridge stored before another led is not stored again behind
+// what the other stored, where it would pass for what was heard last.
+func TestOldMarksAreNotStoredAgain(t *testing.T) {
+	js := ensured(t, testbed.StartNATS(t).JetStream())
+	p, course := leader(t, js, &gate{})
+	p.partitions.Store(2)
+	other := newRival(js)
+	beat := newBeatName()
+	course.beat(beat)
+	other.course.beat(beat)
+	course.add(message{watermark: time.Now(), receivedAt: time.Now()})
+	heard(100, course, other.course)
+	other.stores(t, other.next(t, 100))
+	end := leads(t, p)
+	defer end()
+	heard(1, course)
+	testbed.Eventually(t, 10*time.Second, "all let go", func(context.Context) bool { return p.backlog.depth().ticks == 0 })
+	expectCount(t, js, 101)
+}
+
 // An answer of which a part is lost, as where it comes over two connections, is
 // asked for again.
 func TestLookSeesAHoleInAnAnswer(t *testing.T) {
