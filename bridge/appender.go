@@ -51,6 +51,7 @@ type appender struct {
 
 	open      string                    // a fast batch that is begun and of which is not known whether it has ended
 	ended     string                    // the batch that was ended last
+	copies    int                       // of the stream
 	last      place                     // of what was acknowledged or found last; all of a batch is behind it
 	overtaken bool                      // what this bridge heard and did not publish yet may be before last
 	retries   atomic.Int64              // batches that had to be tried again
@@ -135,7 +136,7 @@ func (a *appender) attempt(ctx context.Context, term int64, d *delivery) error {
 		if err != nil {
 			return err
 		}
-		a.last = place{created: info.Created, seq: info.State.LastSeq}
+		a.last, a.copies = place{created: info.Created, seq: info.State.LastSeq}, info.Config.Replicas
 	}
 	for refusals := 0; d.unsure || len(d.msgs) > 0; {
 		if d.unsure {
@@ -195,7 +196,7 @@ func (a *appender) lookUp(ctx context.Context, d *delivery) error {
 			return err
 		}
 	}
-	a.last = d.search.end()
+	a.last, a.copies = d.search.end(), d.search.copies
 	d.msgs, d.unsure = d.search.withoutFound(d.msgs), false
 	return nil
 }
@@ -258,8 +259,12 @@ func (a *appender) publishSome(ctx context.Context, d *delivery) error {
 	}
 	batchCtx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	a.fence(d.msgs[0])
-	defer unfence(d.msgs[0])
+	fenced := d.msgs[:n]
+	if a.durability == PowerSafe || a.copies <= 1 {
+		fenced = fenced[:1]
+	}
+	a.fence(fenced)
+	defer unfence(fenced)
 	seq, err := publish(batchCtx, d.msgs[:n])
 	if errors.Is(err, errDuplicate) || isCode(err, jetstreamext.JSErrCodeBatchPublishDuplicateMsgID) {
 		// A copy of some of these got in since we looked: one by one, then.
@@ -305,8 +310,8 @@ func (a *appender) publishOne(ctx context.Context, msg *nats.Msg) error {
 		msg.Header.Del(header)
 	}
 	msg.Reply = ""
-	a.fence(msg)
-	defer unfence(msg)
+	a.fence([]*nats.Msg{msg})
+	defer unfence([]*nats.Msg{msg})
 	ack, err := a.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
@@ -317,15 +322,27 @@ func (a *appender) publishOne(ctx context.Context, msg *nats.Msg) error {
 	return nil
 }
 
-// fence has the server refuse msg, the first of a batch, where another message
-// than the last that we know is the last of the stream.
-func (a *appender) fence(msg *nats.Msg) {
-	if a.fenced {
-		msg.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(a.last.seq, 10))
+// fence has the server refuse the first messages of a batch where another message
+// than the last that we know, or the one before in the batch, is the last of the
+// stream.
+//
+// The first is enough on one node, where a batch that was ended is ended. Of a
+// stream with copies only the leader knows that: at the next, for ten seconds, the
+// batch goes on behind the last of it that was stored.
+func (a *appender) fence(msgs []*nats.Msg) {
+	if !a.fenced {
+		return
+	}
+	for i, msg := range msgs {
+		msg.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(a.last.seq+uint64(i), 10))
 	}
 }
 
-func unfence(msg *nats.Msg) { msg.Header.Del(jetstream.ExpectedLastSeqHeader) }
+func unfence(msgs []*nats.Msg) {
+	for _, msg := range msgs {
+		msg.Header.Del(jetstream.ExpectedLastSeqHeader)
+	}
+}
 
 func isCode(err error, code jetstream.ErrorCode) bool {
 	var api jetstream.JetStreamError

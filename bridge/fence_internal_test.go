@@ -18,7 +18,11 @@ func (a *appender) begin(t *testing.T, msgs []*nats.Msg, sent int) *fastBatch {
 		t.Fatal(err)
 	}
 	b := a.fast.begin()
-	a.fence(msgs[0])
+	fenced := msgs[:1]
+	if a.copies > 1 {
+		fenced = msgs
+	}
+	a.fence(fenced)
 	msgs[0].Header.Set(batchHeader, b.name)
 	a.goOn(t, b, msgs, sent)
 	return b
@@ -42,7 +46,7 @@ func (a *appender) reach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.last = place{created: info.Created, seq: info.State.LastSeq}
+	a.last, a.copies = place{created: info.Created, seq: info.State.LastSeq}, info.Config.Replicas
 }
 
 func expectCount(t *testing.T, js jetstream.JetStream, want uint64) {
@@ -63,7 +67,7 @@ func TestRestOfABatchThatComesLateIsRefused(t *testing.T) {
 			old.reach(t)
 			msgs := ticks("t.", 100)
 			if cut == 0 {
-				old.fence(msgs[0]) // of what it took for the end then
+				old.fence(msgs[:1]) // of what it took for the end then
 			}
 			var batch *fastBatch
 			if cut > 0 {

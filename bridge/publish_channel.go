@@ -104,7 +104,7 @@ func (p *publisher) lookAround(ctx context.Context, b *batch) (err error) {
 	if b.known.last.after(b.upTo) {
 		b.upTo = b.known.last // another heard, and stored, what is yet to be heard here
 	}
-	p.appender.last, p.appender.overtaken = b.known.end, false
+	p.appender.last, p.appender.copies, p.appender.overtaken = b.known.end, b.known.copies, false
 	return nil
 }
 

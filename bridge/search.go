@@ -44,6 +44,7 @@ type search struct {
 
 	created time.Time // of the stream that next is a place in
 	next    uint64
+	copies  int    // of the stream
 	at      place  // of the last message on the way
 	batch   string // that began last on the way
 	under   string // the batch in which came what was found last
@@ -66,6 +67,7 @@ func (s *search) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.copies = info.Config.Replicas
 	if !info.Created.Equal(s.created) || info.State.LastSeq+1 < s.next {
 		// Not begun yet, or the stream was made anew or set back.
 		for id := range s.found {

@@ -20,6 +20,7 @@ type survey struct {
 	spans   map[uint32][]span // by beat
 	last    position          // the last of them; all before it are stored or refused, where they were heard
 	batch   string            // in which the last of what is known here was stored
+	copies  int               // of TICKS
 	end     place             // up to where TICKS was read
 }
 
@@ -87,6 +88,6 @@ func (p *publisher) survey(ctx context.Context, behind place, since time.Time) (
 		return nil, fmt.Errorf("look up what is stored: %w", err)
 	}
 	s.sort()
-	s.end = reading.end()
+	s.end, s.copies = reading.end(), reading.copies
 	return s, nil
 }
