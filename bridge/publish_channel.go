@@ -233,6 +233,7 @@ func (p *publisher) reconcile(ctx context.Context, stored position) error {
 	}
 	b := batch{term: anyTerm, shared: true, upTo: p.unreconciledTo, known: known, behind: behind}
 	for {
+		p.appender.last, p.appender.copies, p.appender.overtaken = known.end, known.copies, false
 		all, _ := p.backlog.takeNow(p.taken.all[:0], maxBatch)
 		n := 0
 		for n < len(all) && b.unsure(&all[n]) && !all[n].at.after(known.last) {
@@ -256,6 +257,10 @@ func (p *publisher) reconcile(ctx context.Context, stored position) error {
 		}
 		p.backlog.settle(n, p.place(&b))
 		p.backlog.giveBack()
+		// A third bridge may do the same at the same time.
+		if err := p.surveyOn(ctx, known); err != nil {
+			return err
+		}
 	}
 }
 

@@ -325,3 +325,38 @@ func TestLookSeesAHoleInAnAnswer(t *testing.T) {
 		t.Errorf("came upon %d messages, want 100", len(ids))
 	}
 }
+
+// Two on standby that have the same, more than one batch of it, store it once.
+func TestTwoReconcileTheSame(t *testing.T) {
+	js := ensured(t, testbed.StartNATS(t).JetStream())
+	b, bc := leader(t, js, &gate{})
+	c, cc := leader(t, js, &gate{})
+	a := newRival(js)
+	beat := newBeatName()
+	for _, x := range []*course{bc, cc} {
+		x.beat(beat)
+	}
+	heard(20000, bc, cc)
+	for _, p := range []*publisher{b, c} {
+		p.unreconciled, p.unreconciledTo = true, p.names.heardLast()
+	}
+	next := newBeatName()
+	for _, x := range []*course{bc, cc, a.course} {
+		x.beat(next)
+	}
+	heard(10, bc, cc, a.course)
+	a.stores(t, a.next(t, 10))
+	done := make(chan error, 2)
+	for _, p := range []*publisher{b, c} {
+		go func() { done <- p.catchUp(t.Context()) }()
+	}
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if b.unreconciled || c.unreconciled {
+		t.Error("not reconciled")
+	}
+	expectCount(t, js, 20010)
+}
