@@ -67,11 +67,18 @@ func (p *publisher) lead(ctx context.Context) error {
 		if done || err != nil {
 			return err
 		}
-		if len(b.all) > 0 && !b.unsure(&b.all[0]) {
-			b.known = nil
-		}
 		if err := p.admit(ctx, b.term); err != nil {
 			return err
+		}
+		if b.placedSince() {
+			p.backlog.giveBack()
+			if err := p.lookAround(ctx, b); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(b.all) > 0 && !b.unsure(&b.all[0]) {
+			b.known = nil
 		}
 		if err := p.handle(ctx, b); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -79,6 +80,13 @@ type batch struct {
 // first beat of a subscription has its place since later.
 func (b *batch) unsure(m *message) bool {
 	return b.shared && (!m.at.after(b.upTo) || m.at.n < 0)
+}
+
+// placedSince tells whether it holds messages that were heard before the first beat
+// of a subscription, which came after what is stored was looked up: that did not
+// know them.
+func (b *batch) placedSince() bool {
+	return slices.ContainsFunc(b.all, func(m message) bool { return m.at.n < 0 && m.at.after(b.upTo) })
 }
 
 // run stores until the backlog is closed and empty, or ctx ends.

@@ -360,3 +360,32 @@ func TestTwoReconcileTheSame(t *testing.T) {
 	}
 	expectCount(t, js, 20010)
 }
+
+// What is heard before the first beat of a subscription, and placed by it after this
+// bridge looked around, may be stored already as well.
+func TestWhatIsPlacedAfterTheLookAround(t *testing.T) {
+	js := ensured(t, testbed.StartNATS(t).JetStream())
+	g := &gate{asked: make(chan struct{}), answers: make(chan error)}
+	p, course := leader(t, js, g)
+	other := newRival(js)
+	other.course.beat(newBeatName())
+	heard(50, other.course)
+	heard(10, course, other.course)
+	other.stores(t, other.next(t, 60))
+	g.shut.Store(true)
+	end := leads(t, p)
+	defer end()
+	<-g.asked
+	g.answers <- nil                   // to lead
+	time.Sleep(200 * time.Millisecond) // until it has looked around, and waits
+	beat := newBeatName()
+	other.course.beat(beat)
+	course.beat(beat)
+	<-g.asked // with the first in hand
+	course.beat(<-other.course.links)
+	g.shut.Store(false)
+	g.answers <- nil
+	heard(1, course)
+	testbed.Eventually(t, 10*time.Second, "all let go", func(context.Context) bool { return p.backlog.depth().ticks == 0 })
+	expectCount(t, js, 61)
+}
