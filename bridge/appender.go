@@ -53,6 +53,8 @@ type appender struct {
 
 	telemetry *telemetry.Telemetry
 	open      string                    // a fast batch that is begun and of which is not known whether it has ended
+	ended     string                    // the batch that was ended last
+	copies    int                       // of the stream
 	last      place                     // of what was acknowledged or found last; all of a batch is behind it
 	overtaken bool                      // what this bridge heard and did not publish yet may be before last
 	retries   atomic.Int64              // batches that had to be tried again
@@ -76,19 +78,21 @@ type delivery struct {
 	since time.Time   // nothing of them was stored before
 	// unsure: some may be stored without our knowing.
 	unsure bool
+	others bool    // another bridge may have stored some
 	search *search // for these; nil until it is needed
 }
 
 // append stores all of msgs, which were read in a term and each of which must
 // carry a message id, or tries until ctx ends or the term has ended without
-// them (errYielded). Where some may be stored already, since is from when on, and
-// it looks before it publishes; it is zero where that cannot be. msgs is used up.
-func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, since time.Time) error {
+// them (errYielded). since is when the oldest was read: this process may have stood
+// still with it for long, while another stored it. Where some may be stored already
+// (unsure), it looks before it publishes. msgs is used up.
+func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, since time.Time, unsure bool) error {
 	began := time.Now()
 	a.waitSince.Store(&began)
 	defer a.waitSince.Store(nil)
 	ctx, span := a.beginSpan(ctx, len(msgs))
-	err := a.appendSince(ctx, began, term, msgs, since)
+	err := a.appendSince(ctx, term, msgs, since, unsure)
 	telemetry.End(span, err)
 	if err == nil {
 		a.telemetry.Appended(a.stream, time.Since(began))
@@ -96,11 +100,8 @@ func (a *appender) append(ctx context.Context, term int64, msgs []*nats.Msg, sin
 	return err
 }
 
-func (a *appender) appendSince(ctx context.Context, began time.Time, term int64, msgs []*nats.Msg, since time.Time) error {
-	d := &delivery{msgs: msgs, since: since, unsure: !since.IsZero()}
-	if !d.unsure {
-		d.since = began
-	}
+func (a *appender) appendSince(ctx context.Context, term int64, msgs []*nats.Msg, since time.Time, unsure bool) error {
+	d := &delivery{msgs: msgs, since: since, unsure: unsure, others: unsure}
 	wait := newBackoff()
 	for attempt := 1; ; attempt++ {
 		if err := a.admit(ctx, term); err != nil {
@@ -149,7 +150,7 @@ func (a *appender) attempt(ctx context.Context, term int64, d *delivery) error {
 		if err != nil {
 			return err
 		}
-		a.last = place{created: info.Created, seq: info.State.LastSeq}
+		a.last, a.copies = place{created: info.Created, seq: info.State.LastSeq}, info.Config.Replicas
 	}
 	for refusals := 0; d.unsure || len(d.msgs) > 0; {
 		if d.unsure {
@@ -182,21 +183,34 @@ const maxRefusals = 16
 // the batch that was begun last.
 func (a *appender) lookUp(ctx context.Context, d *delivery) error {
 	if a.open != "" {
-		ending, cancel := context.WithTimeout(ctx, a.timeout)
-		defer cancel()
-		if err := a.fast.end(ending, d.msgs[0].Subject, a.open); err != nil {
+		if err := a.end(ctx, d.msgs[0].Subject, a.open); err != nil {
 			return err
 		}
 		a.open = ""
 	}
 	if d.search == nil {
-		d.search = newSearch(a.js, a.stream, a.timeout, d.since, a.last, messageIDs(d.msgs))
+		behind := a.last
+		if d.others && !a.fenced {
+			behind = place{} // what others stored may be before the end of the last look
+		}
+		d.search = newSearch(a.js, a.stream, a.timeout, d.since, behind, messageIDs(d.msgs))
 		d.search.rename, d.search.visit = a.rename, a.notice(d.search)
 	}
 	if err := d.search.run(ctx); err != nil {
 		return err
 	}
-	a.last = place{created: d.search.created, seq: d.search.next - 1}
+	for d.search.under != "" && d.search.under != a.ended {
+		// Not the one that was begun here last: an earlier one that came late, or
+		// that of a bridge which stood still before it began. It may be in the
+		// middle of it, with what is missing here to come.
+		if err := a.end(ctx, d.msgs[0].Subject, d.search.under); err != nil {
+			return err
+		}
+		if err := d.search.run(ctx); err != nil {
+			return err
+		}
+	}
+	a.last, a.copies = d.search.end(), d.search.copies
 	d.msgs, d.unsure = d.search.withoutFound(d.msgs), false
 	return nil
 }
@@ -259,8 +273,12 @@ func (a *appender) publishSome(ctx context.Context, d *delivery) error {
 	}
 	batchCtx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	a.fence(d.msgs[0])
-	defer unfence(d.msgs[0])
+	fenced := d.msgs[:n]
+	if a.durability == PowerSafe || a.copies <= 1 {
+		fenced = fenced[:1]
+	}
+	a.fence(fenced)
+	defer unfence(fenced)
 	seq, err := publish(batchCtx, d.msgs[:n])
 	if errors.Is(err, errDuplicate) || isCode(err, jetstreamext.JSErrCodeBatchPublishDuplicateMsgID) {
 		// A copy of some of these got in since we looked: one by one, then.
@@ -306,8 +324,8 @@ func (a *appender) publishOne(ctx context.Context, msg *nats.Msg) error {
 		msg.Header.Del(header)
 	}
 	msg.Reply = ""
-	a.fence(msg)
-	defer unfence(msg)
+	a.fence([]*nats.Msg{msg})
+	defer unfence([]*nats.Msg{msg})
 	ack, err := a.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
@@ -318,15 +336,27 @@ func (a *appender) publishOne(ctx context.Context, msg *nats.Msg) error {
 	return nil
 }
 
-// fence has the server refuse msg, the first of a batch, where another message
-// than the last that we know is the last of the stream.
-func (a *appender) fence(msg *nats.Msg) {
-	if a.fenced {
-		msg.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(a.last.seq, 10))
+// fence has the server refuse the first messages of a batch where another message
+// than the last that we know, or the one before in the batch, is the last of the
+// stream.
+//
+// The first is enough on one node, where a batch that was ended is ended. Of a
+// stream with copies only the leader knows that: at the next, for ten seconds, the
+// batch goes on behind the last of it that was stored.
+func (a *appender) fence(msgs []*nats.Msg) {
+	if !a.fenced {
+		return
+	}
+	for i, msg := range msgs {
+		msg.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(a.last.seq+uint64(i), 10))
 	}
 }
 
-func unfence(msg *nats.Msg) { msg.Header.Del(jetstream.ExpectedLastSeqHeader) }
+func unfence(msgs []*nats.Msg) {
+	for _, msg := range msgs {
+		msg.Header.Del(jetstream.ExpectedLastSeqHeader)
+	}
+}
 
 func isCode(err error, code jetstream.ErrorCode) bool {
 	var api jetstream.JetStreamError

@@ -44,7 +44,7 @@ func appendMany(b *testing.B, js jetstream.JetStream, durability Durability) {
 	b.ResetTimer()
 	for i := range b.N {
 		if batch = append(batch, out.make(subjects[i%len(subjects)], "b."+strconv.Itoa(i), payload)); len(batch) == cap(batch) || i == b.N-1 {
-			if err := a.append(b.Context(), 0, batch, time.Time{}); err != nil {
+			if err := a.append(b.Context(), 0, batch, time.Now(), false); err != nil {
 				b.Fatal(err)
 			}
 			batch = batch[:0]

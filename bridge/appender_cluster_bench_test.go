@@ -37,7 +37,7 @@ func BenchmarkAppendSynced(b *testing.B) {
 }
 
 // benchServers are as many servers, each with a store of its own.
-func benchServers(b *testing.B, count int, syncAlways bool) jetstream.JetStream {
+func benchServers(b testing.TB, count int, syncAlways bool) jetstream.JetStream {
 	b.Helper()
 	var first *server.Server
 	for i := range count {

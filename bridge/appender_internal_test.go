@@ -67,13 +67,13 @@ func TestAppenderStoresWhatIsMissingAfterARollback(t *testing.T) {
 		t.Run(string(durability), func(t *testing.T) {
 			js := ensured(t, testbed.StartNATS(t).JetStream())
 			a := testAppender(js, durability)
-			if err := a.append(t.Context(), 0, ticks("first.", 3000), time.Time{}); err != nil {
+			if err := a.append(t.Context(), 0, ticks("first.", 3000), time.Now(), false); err != nil {
 				t.Fatal(err)
 			}
 			// Of the second batch 400 got in, and by a power cut the stream had
 			// lost what was acknowledged last before that.
 			second := ticks("second.", 1000)
-			if err := testAppender(js, durability).append(t.Context(), 0, ticks("second.", 400), time.Time{}); err != nil {
+			if err := testAppender(js, durability).append(t.Context(), 0, ticks("second.", 400), time.Now(), false); err != nil {
 				t.Fatal(err)
 			}
 			a.last.seq += 200 // beyond which only 200 of the 400 are
@@ -88,7 +88,7 @@ func TestAppenderStoresWhatIsMissingAfterARollback(t *testing.T) {
 func TestAppenderStepsOverADeletedEnd(t *testing.T) {
 	js := ensured(t, testbed.StartNATS(t).JetStream())
 	a := testAppender(js, ProcessSafe)
-	if err := a.append(t.Context(), 0, ticks("a", 10), time.Time{}); err != nil {
+	if err := a.append(t.Context(), 0, ticks("a", 10), time.Now(), false); err != nil {
 		t.Fatal(err)
 	}
 	ack, err := js.Publish(t.Context(), stream.TickSubject("X"), nil)
@@ -118,7 +118,7 @@ func TestAppenderTakesRememberedIDsAsStored(t *testing.T) {
 				t.Fatal(err)
 			}
 			a := testAppender(js, durability)
-			if err := a.append(t.Context(), 0, ticks("a", 10), time.Time{}); err != nil {
+			if err := a.append(t.Context(), 0, ticks("a", 10), time.Now(), false); err != nil {
 				t.Fatal(err)
 			}
 			s, err := js.Stream(t.Context(), stream.Ticks)
@@ -138,11 +138,11 @@ func TestAppenderTakesRememberedIDsAsStored(t *testing.T) {
 
 func TestSearchBeginsWhereItCan(t *testing.T) {
 	js := ensured(t, testbed.StartNATS(t).JetStream())
-	if err := testAppender(js, ProcessSafe).append(t.Context(), 0, ticks("old.", shortTail+10), time.Time{}); err != nil {
+	if err := testAppender(js, ProcessSafe).append(t.Context(), 0, ticks("old.", shortTail+10), time.Now(), false); err != nil {
 		t.Fatal(err)
 	}
 	between := time.Now()
-	if err := testAppender(js, ProcessSafe).append(t.Context(), 0, ticks("new.", 5), time.Time{}); err != nil {
+	if err := testAppender(js, ProcessSafe).append(t.Context(), 0, ticks("new.", 5), time.Now(), false); err != nil {
 		t.Fatal(err)
 	}
 	info, err := streamInfo(t.Context(), js, stream.Ticks, 5*time.Second)
@@ -174,7 +174,7 @@ func TestSearchBeginsWhereItCan(t *testing.T) {
 // A way too long for one attempt is gone in several.
 func TestSearchKeepsItsProgress(t *testing.T) {
 	js := ensured(t, testbed.StartNATS(t).JetStream())
-	if err := testAppender(js, ProcessSafe).append(t.Context(), 0, ticks("a", 60_000), time.Time{}); err != nil {
+	if err := testAppender(js, ProcessSafe).append(t.Context(), 0, ticks("a", 60_000), time.Now(), false); err != nil {
 		t.Fatal(err)
 	}
 	s := newSearch(js, stream.Ticks, 5*time.Second, time.Now(), place{}, []string{"a7", "a59999", "b"})
@@ -195,7 +195,7 @@ func TestSearchKeepsItsProgress(t *testing.T) {
 
 func TestSearchSaysWhenItsTimeIsOver(t *testing.T) {
 	js := ensured(t, testbed.StartNATS(t).JetStream())
-	if err := testAppender(js, ProcessSafe).append(t.Context(), 0, ticks("a", 10), time.Time{}); err != nil {
+	if err := testAppender(js, ProcessSafe).append(t.Context(), 0, ticks("a", 10), time.Now(), false); err != nil {
 		t.Fatal(err)
 	}
 	s := newSearch(js, stream.Ticks, 5*time.Second, time.Now(), place{}, nil)
@@ -218,7 +218,7 @@ func TestFailedBatchesLeaveNoSubscriptions(t *testing.T) {
 	}
 	a := testAppender(js, ProcessSafe)
 	a.timeout = 100 * time.Millisecond
-	if err := a.append(t.Context(), 0, ticks("w", 10), time.Time{}); err != nil {
+	if err := a.append(t.Context(), 0, ticks("w", 10), time.Now(), false); err != nil {
 		t.Fatal(err)
 	}
 	before := nc.NumSubscriptions()
@@ -226,7 +226,7 @@ func TestFailedBatchesLeaveNoSubscriptions(t *testing.T) {
 		wire.Mute()
 		failed := a.retries.Load()
 		done := make(chan error, 1)
-		go func() { done <- a.append(t.Context(), 0, ticks("k"+strconv.Itoa(k)+".", 9000), time.Time{}) }()
+		go func() { done <- a.append(t.Context(), 0, ticks("k"+strconv.Itoa(k)+".", 9000), time.Now(), false) }()
 		testbed.Eventually(t, 10*time.Second, "failed batches", func(context.Context) bool { return a.retries.Load() > failed+1 })
 		wire.Cut()
 		wire.Unmute()

@@ -174,20 +174,37 @@ func (p *fastPublisher) end(ctx context.Context, subject, name string) error {
 	for {
 		select {
 		case msg := <-p.acks:
-			switch {
-			case !strings.HasPrefix(msg.Subject, b.own):
-				continue
-			case len(msg.Data) > 0:
-				return nil // whatever it says, the server has seen to it
-			case msg.Subject == reply:
-				return fmt.Errorf("end batch %s: %w", name, nats.ErrNoResponders)
+			if msg.Subject != reply {
+				continue // to a message of the batch, and sent before it ends
 			}
-			// Nobody was there for a message of the batch, of which there may be
-			// hundreds; somebody may be by now.
+			if err := ended(msg); err != nil {
+				return fmt.Errorf("end batch %s: %w", name, err)
+			}
+			return nil
 		case <-ctx.Done():
 			return fmt.Errorf("end batch %s: %w", name, context.Cause(ctx))
 		}
 	}
+}
+
+// codeUnknownBatch is the server's for a batch that is not under way.
+const codeUnknownBatch jetstream.ErrorCode = 10208
+
+// ended tells whether what the server answers to a message that is out of its
+// place says that the batch has ended. Other errors, as of a limit, come before it
+// has looked for the batch, which goes on.
+func ended(answer *nats.Msg) error {
+	if len(answer.Data) == 0 {
+		return nats.ErrNoResponders
+	}
+	var ack fastAck
+	if err := json.Unmarshal(answer.Data, &ack); err != nil {
+		return fmt.Errorf("read an acknowledgement: %w", err)
+	}
+	if ack.Error != nil && ack.Error.ErrorCode != codeUnknownBatch {
+		return ack.Error
+	}
+	return nil
 }
 
 func (b *fastBatch) send(msg *nats.Msg, last bool) error {

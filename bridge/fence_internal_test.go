@@ -18,7 +18,11 @@ func (a *appender) begin(t *testing.T, msgs []*nats.Msg, sent int) *fastBatch {
 		t.Fatal(err)
 	}
 	b := a.fast.begin()
-	a.fence(msgs[0])
+	fenced := msgs[:1]
+	if a.copies > 1 {
+		fenced = msgs
+	}
+	a.fence(fenced)
 	msgs[0].Header.Set(batchHeader, b.name)
 	a.goOn(t, b, msgs, sent)
 	return b
@@ -42,7 +46,7 @@ func (a *appender) reach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.last = place{created: info.Created, seq: info.State.LastSeq}
+	a.last, a.copies = place{created: info.Created, seq: info.State.LastSeq}, info.Config.Replicas
 }
 
 func expectCount(t *testing.T, js jetstream.JetStream, want uint64) {
@@ -63,7 +67,7 @@ func TestRestOfABatchThatComesLateIsRefused(t *testing.T) {
 			old.reach(t)
 			msgs := ticks("t.", 100)
 			if cut == 0 {
-				old.fence(msgs[0]) // of what it took for the end then
+				old.fence(msgs[:1]) // of what it took for the end then
 			}
 			var batch *fastBatch
 			if cut > 0 {
@@ -84,7 +88,7 @@ func TestRestOfABatchThatComesLateIsRefused(t *testing.T) {
 			}
 			old.goOn(t, batch, msgs, 100)
 			expectCount(t, js, 100)
-			if err := a.append(t.Context(), 0, ticks("next.", 10), time.Time{}); err != nil {
+			if err := a.append(t.Context(), 0, ticks("next.", 10), time.Now(), false); err != nil {
 				t.Fatal(err)
 			}
 			expectCount(t, js, 110)
@@ -99,7 +103,7 @@ func TestPredecessorsBatchIsEnded(t *testing.T) {
 	js := ensured(t, server.JetStream())
 	old := testAppender(server.JetStream(), ProcessSafe)
 	old.reach(t)
-	if err := old.append(t.Context(), 0, ticks("first.", 500), time.Time{}); err != nil {
+	if err := old.append(t.Context(), 0, ticks("first.", 500), time.Now(), false); err != nil {
 		t.Fatal(err)
 	}
 	msgs := ticks("t.", 100)
@@ -127,7 +131,7 @@ func TestOthersMayWriteBetween(t *testing.T) {
 				go func() { // ends with the loop
 					for n := range 50 {
 						size := []int{1, 2, 300}[n%3]
-						if err := one.append(t.Context(), 0, ticks(prefix+string(rune('A'+n))+".", size), time.Time{}); err != nil {
+						if err := one.append(t.Context(), 0, ticks(prefix+string(rune('A'+n))+".", size), time.Now(), false); err != nil {
 							done <- err
 							return
 						}
@@ -161,7 +165,7 @@ func TestOthersMayWriteBetween(t *testing.T) {
 func TestBatchIntoADeletedStreamIsEnded(t *testing.T) {
 	js := ensured(t, testbed.StartNATS(t).JetStream())
 	a := testAppender(js, ProcessSafe)
-	if err := a.append(t.Context(), 0, ticks("a.", 500), time.Time{}); err != nil {
+	if err := a.append(t.Context(), 0, ticks("a.", 500), time.Now(), false); err != nil {
 		t.Fatal(err)
 	}
 	if err := js.DeleteStream(t.Context(), a.stream); err != nil {

@@ -105,7 +105,7 @@ func TestWhatAnotherStoredMeanwhileIsNotStoredAgain(t *testing.T) {
 				msg.Header.Set(idHeader, other.id(all[100+i].at))
 				msgs = append(msgs, msg)
 			}
-			if err := another.append(t.Context(), 0, msgs, time.Time{}); err != nil {
+			if err := another.append(t.Context(), 0, msgs, time.Now(), false); err != nil {
 				t.Fatal(err)
 			}
 			if noticed {

@@ -4,37 +4,46 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/nats-io/nats.go"
 	"github.com/tickstock/tickstream/pipeline/stream"
 )
 
 // endPredecessor ends the batch that was stored last, in case the bridge that led
 // before stands still in the middle of it, with the rest in its memory.
 func (a *appender) endPredecessor(ctx context.Context) error {
+	return a.endAnother(ctx, a.lastBatch)
+}
+
+// endAnother ends the batch of another bridge that find finds, trying until ctx
+// ends.
+func (a *appender) endAnother(ctx context.Context, find func(context.Context) (name string, err error)) error {
 	wait := newBackoff()
 	for {
 		connected, cancel := whileConnected(ctx, a.js.Conn())
-		err := a.tryEndPredecessor(connected)
+		name, err := find(connected)
+		if err == nil && name != "" {
+			err = a.end(connected, stream.TickSubject("="), name)
+		}
 		cancel()
 		if err == nil {
 			return nil
 		}
-		a.log.Debug("cannot end the batch of the bridge before", "err", err)
+		a.log.Debug("cannot end the batch of another bridge", "err", err)
 		pause(ctx, a.js.Conn(), wait.NextBackOff())
 		if ctx.Err() != nil {
-			return fmt.Errorf("end the batch of the bridge before: %w", ctx.Err())
+			return fmt.Errorf("end the batch of another bridge: %w", ctx.Err())
 		}
 	}
 }
 
-func (a *appender) tryEndPredecessor(ctx context.Context) error {
-	name, err := a.lastBatch(ctx)
-	if err != nil || name == "" {
-		return err
-	}
+// end ends a batch, whoever began it.
+func (a *appender) end(ctx context.Context, subject, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	return a.fast.end(ctx, stream.TickSubject("="), name)
+	if err := a.fast.end(ctx, subject, name); err != nil {
+		return err
+	}
+	a.ended = name
+	return nil
 }
 
 // lastBatch is the name of the fast batch that began last, as far as it can be
@@ -49,10 +58,6 @@ func (a *appender) lastBatch(ctx context.Context) (name string, err error) {
 		js: a.js, stream: a.stream, timeout: a.timeout, created: info.Created,
 		next: max(info.State.FirstSeq, info.State.LastSeq-min(info.State.LastSeq, 2*maxBatch), 1),
 	}
-	reading.header = func(header nats.Header) {
-		if begun := header.Get(batchHeader); begun != "" {
-			name = begun
-		}
-	}
-	return name, reading.run(ctx)
+	err = reading.run(ctx)
+	return reading.batch, err
 }

@@ -67,11 +67,18 @@ func (p *publisher) lead(ctx context.Context) error {
 		if done || err != nil {
 			return err
 		}
-		if len(b.all) > 0 && !b.unsure(&b.all[0]) {
-			b.known = nil
-		}
 		if err := p.admit(ctx, b.term); err != nil {
 			return err
+		}
+		if b.placedSince() {
+			p.backlog.giveBack()
+			if err := p.lookAround(ctx, b); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(b.all) > 0 && !b.unsure(&b.all[0]) {
+			b.known = nil
 		}
 		if err := p.handle(ctx, b); err != nil {
 			return err
@@ -85,13 +92,26 @@ func (p *publisher) lead(ctx context.Context) error {
 	}
 }
 
-// lookAround finds out what of the backlog is stored already.
+// lookAround finds out what of the backlog is stored already, once nothing more
+// of it can come of a batch that another bridge began.
 func (p *publisher) lookAround(ctx context.Context, b *batch) (err error) {
 	b.shared, b.upTo = true, p.names.heardLast()
-	if b.behind, b.known, err = p.surveyBacklog(ctx); err != nil {
-		return err
+	for {
+		if b.behind, b.known, err = p.surveyBacklog(ctx); err != nil {
+			return err
+		}
+		begun := b.known.batch
+		if begun == "" || begun == p.appender.ended {
+			break
+		}
+		if err := p.appender.endAnother(ctx, func(context.Context) (string, error) { return begun, nil }); err != nil {
+			return err
+		}
 	}
-	p.appender.last, p.appender.overtaken = b.known.end, false
+	if b.known.last.after(b.upTo) {
+		b.upTo = b.known.last // another heard, and stored, what is yet to be heard here
+	}
+	p.appender.last, p.appender.copies, p.appender.overtaken = b.known.end, b.known.copies, false
 	return nil
 }
 
@@ -111,7 +131,7 @@ func (p *publisher) surveyBacklog(ctx context.Context) (behind place, known *sur
 func (p *publisher) handleGap(ctx context.Context, b *batch, at int) error {
 	gap := b.all[at].gap
 	if !p.yieldedAt.Equal(gap.From) && p.covered(ctx, func() uint32 { return b.all[at].at.beat }) {
-		if err := p.store(ctx, b, b.all[0].receivedAt); err != nil {
+		if err := p.store(ctx, b, b.all[0].receivedAt, true); err != nil {
 			return err
 		}
 		p.yieldedAt = gap.From
@@ -220,14 +240,16 @@ func (p *publisher) reconcile(ctx context.Context, stored position) error {
 	}
 	b := batch{term: anyTerm, shared: true, upTo: p.unreconciledTo, known: known, behind: behind}
 	for {
+		p.appender.last, p.appender.copies, p.appender.overtaken = known.end, known.copies, false
 		all, _ := p.backlog.takeNow(p.taken.all[:0], maxBatch)
 		n := 0
 		for n < len(all) && b.unsure(&all[n]) && !all[n].at.after(known.last) {
 			n++
 		}
 		if n == 0 {
+			// Not behind the end of the survey: what was heard later, and is in the
+			// backlog yet, may be stored before that.
 			p.backlog.giveBack()
-			p.backlog.settle(0, known.end)
 			p.unreconciled = false
 			return nil
 		}
@@ -242,6 +264,10 @@ func (p *publisher) reconcile(ctx context.Context, stored position) error {
 		}
 		p.backlog.settle(n, p.place(&b))
 		p.backlog.giveBack()
+		// A third bridge may do the same at the same time.
+		if err := p.surveyOn(ctx, known); err != nil {
+			return err
+		}
 	}
 }
 

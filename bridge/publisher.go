@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -82,6 +83,13 @@ func (b *batch) unsure(m *message) bool {
 	return b.shared && (!m.at.after(b.upTo) || m.at.n < 0)
 }
 
+// placedSince tells whether it holds messages that were heard before the first beat
+// of a subscription, which came after what is stored was looked up: that did not
+// know them.
+func (b *batch) placedSince() bool {
+	return slices.ContainsFunc(b.all, func(m message) bool { return m.at.n < 0 && m.at.after(b.upTo) })
+}
+
 // run stores until the backlog is closed and empty, or ctx ends.
 func (p *publisher) run(ctx context.Context) error {
 	if p.cfg.Source == Stream {
@@ -153,7 +161,8 @@ func (p *publisher) handle(ctx context.Context, b *batch) error {
 
 func (p *publisher) handleEach(ctx context.Context, b *batch) error {
 	b.msgs, b.kept = b.msgs[:0], b.kept[:0]
-	var unsure time.Time
+	var since time.Time
+	var unsure bool
 	b.out.reset()
 	for i := range b.all {
 		m := &b.all[i]
@@ -163,10 +172,11 @@ func (p *publisher) handleEach(ctx context.Context, b *batch) error {
 			}
 			continue
 		}
-		if b.known != nil && b.unsure(m) && b.known.has(m.at) {
-			continue
+		if b.known != nil && b.unsure(m) && (b.known.has(m.at) || m.isMark() && !m.at.after(b.known.last)) {
+			continue // a mark ahead of what is stored would come behind it now
 		}
-		unsure = b.unsureSince(unsure, m)
+		unsure = unsure || b.unsure(m)
+		since = earlier(since, m.receivedAt)
 		if m.isMark() {
 			p.addMarks(b, m)
 			continue
@@ -179,25 +189,24 @@ func (p *publisher) handleEach(ctx context.Context, b *batch) error {
 			b.msgs, b.kept = append(b.msgs, msg), append(b.kept, *m)
 		}
 	}
-	return p.store(ctx, b, unsure)
+	return p.store(ctx, b, since, unsure)
 }
 
-// unsureSince is the time from which on what is unsure may be stored, with m
-// besides what it was for; zero where nothing is unsure.
-func (b *batch) unsureSince(since time.Time, m *message) time.Time {
-	if b.unsure(m) && (since.IsZero() || m.receivedAt.Before(since)) {
-		return m.receivedAt
+// earlier is the earlier of two times, of which the first may be none yet.
+func earlier(since, at time.Time) time.Time {
+	if since.IsZero() || at.Before(since) {
+		return at
 	}
 	return since
 }
 
 // store stores what was made of a batch so far.
-func (p *publisher) store(ctx context.Context, b *batch, unsure time.Time) error {
+func (p *publisher) store(ctx context.Context, b *batch, since time.Time, unsure bool) error {
 	if len(b.msgs) == 0 {
 		return nil
 	}
 	p.carrySpan(ctx, b)
-	if err := p.appender.append(ctx, b.term, b.msgs, unsure); err != nil {
+	if err := p.appender.append(ctx, b.term, b.msgs, since, unsure); err != nil {
 		return fmt.Errorf("store ticks: %w", err)
 	}
 	if len(b.kept) > 0 {

@@ -169,17 +169,16 @@ func (r *rejecter) store(ctx context.Context, batch []refusal) error {
 	var msgs []*nats.Msg
 	var kept []message
 	var bytes int64
-	var unsure time.Time
+	var since time.Time
+	var unsure bool
 	for i := range batch {
 		bytes += batch[i].message.size()
-		if at := batch[i].receivedAt; batch[i].unsure && (unsure.IsZero() || at.Before(unsure)) {
-			unsure = at
-		}
+		since, unsure = earlier(since, batch[i].receivedAt), unsure || batch[i].unsure
 		if batch[i].term == term {
 			msgs, kept = append(msgs, r.encode(batch[i])), append(kept, batch[i].message)
 		}
 	}
-	err := r.appender.append(ctx, term, msgs, unsure)
+	err := r.appender.append(ctx, term, msgs, since, unsure)
 	if err != nil && !errors.Is(err, errYielded) {
 		return fmt.Errorf("store %d rejects: %w", len(batch), err)
 	}

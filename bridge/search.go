@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,6 +18,9 @@ const (
 	clockSkew = time.Minute
 	// shortTail is how many messages are read rather than looked up by time.
 	shortTail = 10_000
+	// lastSequenceHeader, of a message in an answer of several, is the sequence of
+	// the one before it in that answer; 0 in the first.
+	lastSequenceHeader = "Nats-Last-Sequence"
 	// readBatch is how many messages are asked for at once.
 	readBatch = 1000
 )
@@ -34,14 +38,16 @@ type search struct {
 	// visit, where set, is given each id on the way, and begun is called
 	// whenever the way is begun, as again where the stream was made anew.
 	visit func(id string)
-	// header, where set, is given each header on the way.
-	header func(nats.Header)
-	begun  func()
+	begun func()
 	// rename, where set, makes of an id that of the same message as it is looked for.
 	rename func(id string) string
 
 	created time.Time // of the stream that next is a place in
 	next    uint64
+	copies  int    // of the stream
+	at      place  // of the last message on the way
+	batch   string // that began last on the way
+	under   string // the batch in which came what was found last
 }
 
 func newSearch(js jetstream.JetStream, stream string, timeout time.Duration, since time.Time, behind place, ids []string) *search {
@@ -61,11 +67,13 @@ func (s *search) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.copies = info.Config.Replicas
 	if !info.Created.Equal(s.created) || info.State.LastSeq+1 < s.next {
 		// Not begun yet, or the stream was made anew or set back.
 		for id := range s.found {
 			s.found[id] = false
 		}
+		s.at, s.batch, s.under = place{}, "", ""
 		if s.begun != nil {
 			s.begun()
 		}
@@ -134,6 +142,7 @@ func (s *search) readOn(ctx context.Context, end uint64) error {
 	if err != nil {
 		return fmt.Errorf("read %s from sequence %d: %w", s.stream, from, err)
 	}
+	before := uint64(0)
 	for msg, err := range batch {
 		if errors.Is(err, jetstreamext.ErrNoMessages) {
 			return s.readAtLeader(ctx, end)
@@ -141,6 +150,12 @@ func (s *search) readOn(ctx context.Context, end uint64) error {
 		if err != nil {
 			return fmt.Errorf("read %s from sequence %d: %w", s.stream, s.next, err)
 		}
+		// A part of the answer may be lost with a connection, and the rest come
+		// over the next.
+		if told := msg.Header.Get(lastSequenceHeader); told != "" && told != strconv.FormatUint(before, 10) {
+			return fmt.Errorf("read %s from sequence %d: the answer has a hole before %d", s.stream, s.next, msg.Sequence)
+		}
+		before = msg.Sequence
 		s.note(msg.Sequence, msg.Header)
 	}
 	if s.next == from {
@@ -167,8 +182,9 @@ func (s *search) readAtLeader(ctx context.Context, end uint64) error {
 func (s *search) note(seq uint64, header nats.Header) {
 	s.next = seq + 1
 	id := idOf(header)
-	if s.header != nil {
-		s.header(header)
+	s.at = place{seq: seq, id: id}
+	if begun := header.Get(batchHeader); begun != "" {
+		s.batch = begun
 	}
 	if s.visit != nil {
 		s.visit(id)
@@ -177,8 +193,17 @@ func (s *search) note(seq uint64, header nats.Header) {
 		id = s.rename(id)
 	}
 	if _, wanted := s.found[id]; wanted {
-		s.found[id] = true
+		s.found[id], s.under = true, s.batch
 	}
+}
+
+// end is the place up to which was read.
+func (s *search) end() place {
+	end := place{created: s.created, seq: s.next - 1}
+	if s.at.seq == end.seq {
+		end.id = s.at.id
+	}
+	return end
 }
 
 // withoutFound are those of msgs that the stream does not hold.

@@ -19,6 +19,9 @@ type survey struct {
 	foreign bool              // the last id counts from a beat that this bridge does not know
 	spans   map[uint32][]span // by beat
 	last    position          // the last of them; all before it are stored or refused, where they were heard
+	batch   string            // in which the last of what is known here was stored
+	copies  int               // of TICKS
+	reading *search           // of TICKS
 	end     place             // up to where TICKS was read
 }
 
@@ -73,6 +76,7 @@ func (p *publisher) survey(ctx context.Context, behind place, since time.Time) (
 			return
 		}
 		s.meet(at)
+		s.batch = reading.batch
 		if at.after(s.last) {
 			s.last = at
 		}
@@ -80,11 +84,17 @@ func (p *publisher) survey(ctx context.Context, behind place, since time.Time) (
 			s.add(at)
 		}
 	}
-	reading.begun = func() { s.last, s.foreign = position{}, false; clear(s.spans); clear(s.covered) }
-	if err := p.finish(ctx, reading); err != nil {
-		return nil, fmt.Errorf("look up what is stored: %w", err)
+	s.reading = reading
+	reading.begun = func() { s.last, s.foreign, s.batch = position{}, false, ""; clear(s.spans); clear(s.covered) }
+	return s, p.surveyOn(ctx, s)
+}
+
+// surveyOn reads on to the end that TICKS has now.
+func (p *publisher) surveyOn(ctx context.Context, s *survey) error {
+	if err := p.finish(ctx, s.reading); err != nil {
+		return fmt.Errorf("look up what is stored: %w", err)
 	}
 	s.sort()
-	s.end = place{created: reading.created, seq: reading.next - 1}
-	return s, nil
+	s.end, s.copies = s.reading.end(), s.reading.copies
+	return nil
 }
