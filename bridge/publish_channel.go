@@ -95,10 +95,16 @@ func (p *publisher) lead(ctx context.Context) error {
 // lookAround finds out what of the backlog is stored already, once nothing more
 // of it can come of a batch that another bridge began.
 func (p *publisher) lookAround(ctx context.Context, b *batch) (err error) {
-	b.shared, b.upTo = true, p.names.heardLast()
-	for {
+	b.shared = true
+	for waited := false; ; {
+		b.upTo = p.names.heardLast()
 		if b.behind, b.known, err = p.surveyBacklog(ctx); err != nil {
 			return err
+		}
+		if id := b.known.foreign; id != "" && !waited {
+			waited = true
+			p.awaitBeat(ctx, id)
+			continue
 		}
 		begun := b.known.batch
 		if begun == "" || begun == p.appender.ended {
@@ -113,6 +119,23 @@ func (p *publisher) lookAround(ctx context.Context, b *batch) (err error) {
 	}
 	p.appender.last, p.appender.copies, p.appender.overtaken = b.known.end, b.known.copies, false
 	return nil
+}
+
+// awaitBeat waits until this bridge has heard the beat that an id counts from:
+// another stored it, and this one may only be behind in hearing the same. Who was
+// not subscribed yet does not hear it, and does not wait for long.
+func (p *publisher) awaitBeat(ctx context.Context, id string) {
+	deadline, cancel := context.WithTimeout(ctx, beatTimeout)
+	defer cancel()
+	poll := time.NewTicker(coverPoll)
+	defer poll.Stop()
+	for p.names.locate(id) == (position{}) {
+		select {
+		case <-deadline.Done():
+			return
+		case <-poll.C:
+		}
+	}
 }
 
 // surveyBacklog looks which of the backlog are in TICKS, all of it behind a place.

@@ -389,3 +389,38 @@ func TestWhatIsPlacedAfterTheLookAround(t *testing.T) {
 	testbed.Eventually(t, 10*time.Second, "all let go", func(context.Context) bool { return p.backlog.depth().ticks == 0 })
 	expectCount(t, js, 61)
 }
+
+// A bridge that is behind in hearing, when it comes to lead, than the one before it
+// was, by a beat and more, stores nothing of what that one stored.
+func TestWhatIsHeardLateIsNotStoredAgain(t *testing.T) {
+	js := ensured(t, testbed.StartNATS(t).JetStream())
+	g := &gate{asked: make(chan struct{}), answers: make(chan error)}
+	p, course := leader(t, js, g)
+	other := newRival(js)
+	first, second := newBeatName(), newBeatName()
+	course.beat(first)
+	other.course.beat(first)
+	heard(50, course, other.course)
+	other.course.beat(second)
+	heard(60, other.course)
+	other.stores(t, other.next(t, 110))
+	g.shut.Store(true)
+	end := leads(t, p)
+	defer end()
+	<-g.asked // whether it may lead
+	g.answers <- nil
+	var looked bool
+	select {
+	case <-g.asked: // whether it may store: it has looked around, and waited for nothing
+		looked = true
+	case <-time.After(100 * time.Millisecond):
+	}
+	g.shut.Store(false)
+	course.beat(second)
+	heard(61, course)
+	if looked {
+		g.answers <- nil
+	}
+	testbed.Eventually(t, 10*time.Second, "what it heard last stored", func(context.Context) bool { return p.backlog.depth().ticks == 0 })
+	expectCount(t, js, 111)
+}

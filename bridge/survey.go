@@ -16,7 +16,7 @@ type survey struct {
 	// did: it was subscribed since before this one, and counted from a beat that
 	// this one does not know.
 	covered map[uint32]bool
-	foreign bool              // the last id counts from a beat that this bridge does not know
+	foreign string            // the last id, where it counts from a beat that this bridge does not know
 	spans   map[uint32][]span // by beat
 	last    position          // the last of them; all before it are stored or refused, where they were heard
 	batch   string            // in which the last of what is known here was stored
@@ -40,10 +40,10 @@ func (s *survey) add(p position) {
 // meet notes a message whose place is known, the first behind those of which it
 // is not.
 func (s *survey) meet(at position) {
-	if s.foreign && at.n >= 0 {
+	if s.foreign != "" && at.n >= 0 {
 		s.covered[at.beat] = true
 	}
-	s.foreign = false
+	s.foreign = ""
 }
 
 // sort makes the survey ready to be asked.
@@ -71,7 +71,7 @@ func (p *publisher) survey(ctx context.Context, behind place, since time.Time) (
 		at := p.names.locate(id)
 		if at == (position{}) {
 			if _, _, ok := splitID(id); ok {
-				s.foreign = true
+				s.foreign = id
 			}
 			return
 		}
@@ -85,7 +85,7 @@ func (p *publisher) survey(ctx context.Context, behind place, since time.Time) (
 		}
 	}
 	s.reading = reading
-	reading.begun = func() { s.last, s.foreign, s.batch = position{}, false, ""; clear(s.spans); clear(s.covered) }
+	reading.begun = func() { s.last, s.foreign, s.batch = position{}, "", ""; clear(s.spans); clear(s.covered) }
 	return s, p.surveyOn(ctx, s)
 }
 
