@@ -29,6 +29,10 @@ func parseRedisURL(raw string) (redisTarget, error) {
 		if err := checkAddress(u); err != nil {
 			return redisTarget{}, err
 		}
+		if scheme != "unix" && strings.Trim(u.Path, "/0123456789") != "" {
+			// What stands there by a slip may be a password.
+			return redisTarget{}, errors.New("what follows the host is no number of a database: give redis://user:password@host:6379/0")
+		}
 		single, err := redis.ParseURL(raw)
 		return redisTarget{single: single}, plainRedis(err)
 	case "redis+sentinel", "rediss+sentinel":

@@ -96,7 +96,7 @@ func TestTLSNamesOfSeveralHosts(t *testing.T) {
 }
 
 var badRedisURLs = []string{
-	"", "h:6379", "http://h", "redis://u:hunter2@h:x", "redis://h/db", "redis://h/1/2", "redis://h?nonsense=1", "unix://",
+	"", "h:6379", "http://h", "redis://u:hunter2@h:x", "redis://h/db", "redis://h/1/2", "redis:///u:hunter2@h", "redis://h?nonsense=1", "unix://",
 	"redis+sentinel://a:1", "redis+sentinel://a:1/m/x", "redis+sentinel://a:1/m/-1", "redis+sentinel://a:1/m/1/2",
 	"redis+sentinel://a:1,/m", "redis+sentinel:///m", "redis+sentinel://u:hunter2@a:x/m", "redis+sentinel://a/m?password=hunter2",
 	"redis+sentinel://a/m?addr=b", "redis+sentinel://a/m?%zz", "redis+sentinel://u:hunter2%@a/m",
