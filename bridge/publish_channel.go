@@ -96,13 +96,13 @@ func (p *publisher) lead(ctx context.Context) error {
 // of it can come of a batch that another bridge began.
 func (p *publisher) lookAround(ctx context.Context, b *batch) (err error) {
 	b.shared = true
-	for waited := false; ; {
+	for waited := int64(-1); ; { // with that beat the last that was heard
 		b.upTo = p.names.heardLast()
 		if b.behind, b.known, err = p.surveyBacklog(ctx); err != nil {
 			return err
 		}
-		if id := b.known.foreign; id != "" && !waited {
-			waited = true
+		if id := b.known.foreign; id != "" && waited != int64(b.upTo.beat) {
+			waited = int64(b.upTo.beat)
 			p.awaitBeat(ctx, id)
 			continue
 		}
@@ -121,9 +121,10 @@ func (p *publisher) lookAround(ctx context.Context, b *batch) (err error) {
 	return nil
 }
 
-// awaitBeat waits until this bridge has heard the beat that an id counts from:
-// another stored it, and this one may only be behind in hearing the same. Who was
-// not subscribed yet does not hear it, and does not wait for long.
+// awaitBeat waits until this bridge can place an id: another stored it, and this
+// one may only be behind in hearing the beat that it counts from, or where the
+// other heard the first of its own. What came before it was subscribed it cannot
+// place, and does not wait for long.
 func (p *publisher) awaitBeat(ctx context.Context, id string) {
 	deadline, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()

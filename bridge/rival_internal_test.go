@@ -376,13 +376,13 @@ func TestWhatIsPlacedAfterTheLookAround(t *testing.T) {
 	end := leads(t, p)
 	defer end()
 	<-g.asked
-	g.answers <- nil                   // to lead
-	time.Sleep(200 * time.Millisecond) // until it has looked around, and waits
+	g.answers <- nil // to lead: it looks around, and waits for what would tell it more
 	beat := newBeatName()
 	other.course.beat(beat)
 	course.beat(beat)
-	<-g.asked // with the first in hand
+	testbed.Eventually(t, 10*time.Second, "the beat heard", func(context.Context) bool { return p.names.heardLast().beat > 0 })
 	course.beat(<-other.course.links)
+	<-g.asked // with the first in hand
 	g.shut.Store(false)
 	g.answers <- nil
 	heard(1, course)

@@ -144,7 +144,7 @@ func TestEnvironmentSetsFlags(t *testing.T) {
 	t.Setenv("TICKSTREAM_SIM_RATE", "") // as a compose file passes what nobody set
 	t.Setenv("REDIS_URL", "redis://:hunter2@x:1/db")
 	code, _, stderr = tickstream(t, "sim")
-	if want := "--redis (REDIS_URL) redis://xxxxx@x:1/db: invalid database number"; code != exitUsage || !strings.Contains(stderr, want) {
+	if want := "--redis (REDIS_URL) redis://xxxxx@x:1/db: what follows the host is no number of a database"; code != exitUsage || !strings.Contains(stderr, want) {
 		t.Errorf("exit code %d, standard error is %q, want %q", code, stderr, want)
 	}
 }

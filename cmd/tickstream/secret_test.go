@@ -30,7 +30,7 @@ func TestSecretsComeFromFiles(t *testing.T) {
 	t.Setenv("REDIS_URL", "")
 	t.Setenv("REDIS_URL_FILE", secretIn(t, " redis://:hunter2@x:1/db\n"))
 	code, _, stderr := tickstream(t, "sim")
-	if want := "--redis (REDIS_URL) redis://xxxxx@x:1/db: invalid database number"; code != exitUsage || !strings.Contains(stderr, want) {
+	if want := "--redis (REDIS_URL) redis://xxxxx@x:1/db: what follows the host is no number of a database"; code != exitUsage || !strings.Contains(stderr, want) {
 		t.Errorf("exit code %d, standard error is %q, want %q", code, stderr, want)
 	}
 	for want, set := range map[string]func(){
