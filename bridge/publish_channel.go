@@ -97,6 +97,10 @@ func (p *publisher) lead(ctx context.Context) error {
 func (p *publisher) lookAround(ctx context.Context, b *batch) (err error) {
 	b.shared = true
 	for waited := int64(-1); ; { // with that beat the last that was heard
+		// One that leads by now begins batch after batch, and is to be left alone.
+		if err := p.admit(ctx, b.term); err != nil {
+			return err
+		}
 		b.upTo = p.names.heardLast()
 		if b.behind, b.known, err = p.surveyBacklog(ctx); err != nil {
 			return err
