@@ -40,7 +40,9 @@ func TestWatchNATS(t *testing.T) {
 
 	s.nats.Stop()
 	s.nats.Start()
-	testbed.Eventually(t, 10*time.Second, "published after the restart", func(ctx context.Context) bool {
+	testbed.Eventually(t, 20*time.Second, "published after the restart", func(ctx context.Context) bool {
+		ctx, cancel := context.WithTimeout(ctx, time.Second) // what goes out just before the loss is seen has no answer
+		defer cancel()
 		_, err := s.js.Publish(ctx, stream.SessionStopped, encode(t, event.NewSessionStopped(event.SessionEnd{}, eventTime)))
 		return err == nil
 	})
