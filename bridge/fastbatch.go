@@ -159,15 +159,17 @@ func (p *fastPublisher) batch(name string) *fastBatch {
 // beyond is a place in a batch that none reaches, nor any behind it.
 const beyond = 1 << 40
 
-// end ends a batch, whoever began it: nothing more of it is stored. A message
-// that is out of its place does so, and is not stored itself.
+// end ends a batch, whoever began it: nothing more of it is stored. To be asked how
+// far it is by who claims to be further shows the server that a message is missing.
+// A message out of its place would as well, but has no answer from a batch that is
+// about to end and cannot, as where the stream was full in the middle of it.
 func (p *fastPublisher) end(ctx context.Context, subject, name string) error {
 	if err := p.listen(); err != nil {
 		return err
 	}
 	b := p.batch(name)
 	p.ends++
-	reply := b.reply(beyond+p.ends, fastAdd)
+	reply := b.reply(beyond+p.ends, fastAsk)
 	if err := p.nc.PublishRequest(subject, reply, nil); err != nil {
 		return fmt.Errorf("end batch %s: %w", name, err)
 	}
@@ -190,8 +192,8 @@ func (p *fastPublisher) end(ctx context.Context, subject, name string) error {
 // codeUnknownBatch is the server's for a batch that is not under way.
 const codeUnknownBatch jetstream.ErrorCode = 10208
 
-// ended tells whether what the server answers to a message that is out of its
-// place says that the batch has ended. Other errors, as of a limit, come before it
+// ended tells whether what the server answers to a question from beyond a batch
+// says that it has ended. Other errors, as of a limit, come before it
 // has looked for the batch, which goes on.
 func ended(answer *nats.Msg) error {
 	if len(answer.Data) == 0 {

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -180,4 +181,42 @@ func TestBatchIntoADeletedStreamIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectCount(t, js, 500)
+}
+
+// A batch in the middle of which the stream is full is ended, and the rest stored
+// once there is room. Where the limit comes while a message is stored, the server
+// counts that as on its way for good.
+func TestBatchIntoAFullStreamIsEnded(t *testing.T) {
+	js := ensured(t, testbed.StartNATS(t).JetStream())
+	a := testAppender(js, ProcessSafe)
+	s, err := js.Stream(t.Context(), a.stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := s.CachedInfo().Config
+	cfg.Discard = jetstream.DiscardNew
+	limit := func(bytes int64) {
+		cfg.MaxBytes = bytes
+		if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const rounds, batch = 40, 3000
+	for round := range rounds {
+		done := make(chan error, 1)
+		go func() { // ends with the batch
+			done <- a.append(t.Context(), 0, named(strconv.Itoa(round)+".", batch), time.Now(), false)
+		}()
+		limit(int64(ticksState(t, js).Bytes) + 1) //nolint:gosec // a size
+		limit(1 << 30)
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("round %d: not stored, in %d attempts", round, a.retries.Load())
+		}
+	}
+	expectCount(t, js, rounds*batch)
 }
