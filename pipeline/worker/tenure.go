@@ -31,6 +31,8 @@ const (
 	lookInterval = 5 * time.Second
 	// leaveTimeout is within the lease's TTL.
 	leaveTimeout = time.Second
+	// handOverTimeout is for all that is queued, while the lease is still renewed.
+	handOverTimeout = 10 * time.Second
 )
 
 // tenure is one worker's ownership of one partition, from taking it over to
@@ -56,8 +58,9 @@ type tenure struct {
 	handed      atomic.Pointer[jetstream.Msg] // the last message whose results are handed over
 }
 
-// run owns the partition until ctx ends, or returns the error that ended it.
-func (t *tenure) run(ctx context.Context) error {
+// run owns the partition until ctx ends, or returns the error that ended it. held
+// ends with the lease, and ctx before that where the partition is given up.
+func (t *tenure) run(ctx, held context.Context) error {
 	// The publishers outlive ctx by as long as leaving takes.
 	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var publishers sync.WaitGroup
@@ -75,7 +78,7 @@ func (t *tenure) run(ctx context.Context) error {
 	if err := t.consume(ctx); ctx.Err() == nil {
 		return fmt.Errorf("partition %d: %w", t.partition, err)
 	}
-	t.leave(context.WithoutCancel(ctx))
+	t.leave(held)
 	return nil
 }
 
@@ -269,12 +272,21 @@ func (t *tenure) save(ctx context.Context) error {
 // leave stores the state on the way out, so that whoever takes over has
 // nothing to go through again. Not to succeed costs that one time and nothing
 // else.
-func (t *tenure) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
-	defer cancel()
-	err := errors.Join(t.handErr, t.hand(ctx))
-	if err == nil {
-		err = t.save(ctx)
+func (t *tenure) leave(held context.Context) {
+	leave := func(ctx context.Context, timeout time.Duration) error {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		if err := errors.Join(t.handErr, t.hand(ctx)); err != nil {
+			return err
+		}
+		return t.save(ctx)
+	}
+	if errors.Is(t.handErr, context.Canceled) {
+		t.handErr = nil // what was not handed over is pending still
+	}
+	err := leave(held, handOverTimeout)
+	if err != nil && held.Err() != nil {
+		err = leave(context.WithoutCancel(held), leaveTimeout)
 	}
 	if err != nil {
 		t.log.Info("left a partition without a checkpoint: whoever takes it over goes through its last seconds again", "partition", t.partition, "err", err)

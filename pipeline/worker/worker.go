@@ -90,7 +90,8 @@ func (w *Worker) Run(ctx context.Context, partitions int) error {
 
 // own has one tenure of a partition.
 func (w *Worker) own(ctx context.Context, s *share, scan *scan, partition int, state *atomic.Pointer[presence.Partition]) {
-	ctx, giveUp := context.WithCancel(ctx)
+	held := ctx
+	ctx, giveUp := context.WithCancel(held)
 	defer giveUp()
 	s.own(partition, giveUp)
 	defer s.disown(partition)
@@ -98,7 +99,7 @@ func (w *Worker) own(ctx context.Context, s *share, scan *scan, partition int, s
 	t, err := w.newTenure(partition, s.partitions, state)
 	if err == nil {
 		t.scan = scan
-		err = t.run(ctx)
+		err = t.run(ctx, held)
 	}
 	if err != nil {
 		w.log.Warn("partition given up, trying again", "partition", partition, "err", err)
