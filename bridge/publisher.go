@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -87,7 +86,12 @@ func (b *batch) unsure(m *message) bool {
 // of a subscription, which came after what is stored was looked up: that did not
 // know them.
 func (b *batch) placedSince() bool {
-	return slices.ContainsFunc(b.all, func(m message) bool { return m.at.n < 0 && m.at.after(b.upTo) })
+	for i := range b.all {
+		if at := b.all[i].at; at.n < 0 && at.after(b.upTo) {
+			return true
+		}
+	}
+	return false
 }
 
 // run stores until the backlog is closed and empty, or ctx ends.

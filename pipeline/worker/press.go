@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,10 +21,14 @@ type press struct {
 	// first is whose batches this one lets by, where there is one: bars before
 	// the many signals on them, that share their connection and their server.
 	first *press
+	// linger is how long who finds nobody publishing waits for the others: the bars
+	// of all partitions close at once, and a second batch would wait for the first.
+	linger time.Duration
 
 	mu      sync.Mutex
 	idle    chan struct{} // closed when nobody publishes; nil where nobody ever did
 	busy    bool          // somebody publishes
+	alone   bool          // it has just begun to, and waits for others
 	waiting []*sheet
 }
 
@@ -47,7 +52,7 @@ func (p *press) publish(ctx context.Context, messages []*nats.Msg) (uint64, erro
 	p.mu.Lock()
 	p.waiting = append(p.waiting, s)
 	if !p.busy {
-		p.busy, p.idle = true, make(chan struct{})
+		p.busy, p.alone, p.idle = true, true, make(chan struct{})
 		s.turn <- struct{}{}
 	}
 	p.mu.Unlock()
@@ -59,6 +64,7 @@ func (p *press) publish(ctx context.Context, messages []*nats.Msg) (uint64, erro
 			if p.first != nil {
 				p.first.await(ctx)
 			}
+			p.gather(ctx)
 			p.print(ctx)
 		case <-ctx.Done():
 			p.withdraw(s)
@@ -78,6 +84,17 @@ func (p *press) await(ctx context.Context) {
 	select {
 	case <-idle:
 	case <-ctx.Done():
+	}
+}
+
+// gather waits for the others where nobody published before.
+func (p *press) gather(ctx context.Context) {
+	p.mu.Lock()
+	alone := p.alone
+	p.alone = false
+	p.mu.Unlock()
+	if alone && p.linger > 0 {
+		pause(ctx, p.linger)
 	}
 }
 

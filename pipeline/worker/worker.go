@@ -34,6 +34,9 @@ type Worker struct {
 	states atomic.Pointer[[]atomic.Pointer[presence.Partition]]
 }
 
+// barsLinger is longer than the clock marks of all partitions are apart.
+const barsLinger = 3 * time.Millisecond
+
 // New makes a worker on the streams of js.
 func New(cfg Config, js jetstream.JetStream, log *slog.Logger) (*Worker, error) {
 	if err := cfg.Validate(); err != nil {
@@ -45,6 +48,7 @@ func New(cfg Config, js jetstream.JetStream, log *slog.Logger) (*Worker, error) 
 		w.presses[name] = &press{js: js}
 	}
 	w.presses[stream.Signals].first = w.presses[stream.Bars]
+	w.presses[stream.Bars].linger = barsLinger
 	return w, nil
 }
 
